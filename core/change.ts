@@ -1,0 +1,28 @@
+/** A change: one effect on one row, at its place in a scope's log. */
+
+/** What happened to a row, as a reader of the log sees it. */
+export type ChangeOp = "create" | "update" | "delete";
+
+/** One entry of a scope's change log. */
+export interface Change {
+  /** Its place: 1, 2, 3, … without gaps within a scope. */
+  readonly cursor: number;
+  /** The collection's name. */
+  readonly entity: string;
+  readonly id: string;
+  readonly op: ChangeOp;
+  /** The record after the change as canonical JSON; `null` for a delete. */
+  readonly json: string | null;
+  /** When the server committed it, in milliseconds; never falls within a scope. */
+  readonly time: number;
+}
+
+/** Where a scope's log ends and how far back it reaches. */
+export interface LogHead {
+  /** The newest change, 0 when there is none. */
+  readonly cursor: number;
+  /** Changes at or below are gone: only a cursor from here on can catch up. */
+  readonly floor: number;
+  /** The time of the newest change, in milliseconds. */
+  readonly time: number;
+}

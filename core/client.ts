@@ -1,0 +1,384 @@
+/**
+ * The client as a synchronous machine: events in, effects out through one port.
+ *
+ *     mutate ── run on the view ── persist ── (durable) ── push ── acknowledged ── visible ── gone
+ *                                                           └──── refused ── rolled back, reported once
+ *
+ * A mutation is sent only when it is durable, in the order of the queue; its number is its place behind
+ * the last decided one. An acknowledged mutation stays in the view until the snapshot has its effects,
+ * so nothing flickers between the two.
+ */
+import type { AnyApp, Principal } from "./app.ts";
+import type { Change } from "./change.ts";
+import type { ClientOutput, RejectedMutation } from "./client_output.ts";
+import { DriftlessError } from "./errors.ts";
+import { canonicalText, checkJson, frozenJson } from "./json.ts";
+import { PENDING_MAX } from "./limits.ts";
+import { checkMutation, type Mutation } from "./mutation.ts";
+import type { ClientIdentity, PersistBatch, PersistedClient } from "./persistence.ts";
+import { type Clock, type Random, randomId } from "./ports.ts";
+import { isVisible, type Pending, PendingQueue, pendingRecord } from "./queue.ts";
+import { Snapshot, type SnapshotRow } from "./snapshot.ts";
+import { View, type ViewChange } from "./view.ts";
+import { type DownMessage, PROTOCOL_VERSION, type WireResult } from "./wire/messages.ts";
+
+/** What a {@linkcode SyncClient} is made of. */
+export interface SyncClientOptions {
+  readonly app: AnyApp;
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly output: ClientOutput;
+  /** What storage held; absent for a new client. */
+  readonly persisted?: PersistedClient;
+  /** Who the user is, for mutators that ask. */
+  readonly principal?: Principal | null;
+}
+
+type Connection = "offline" | "greeting" | "resetting" | "live";
+
+/** One client of one scope. */
+export class SyncClient {
+  readonly view: View;
+  readonly #options: SyncClientOptions;
+  readonly #snapshot = new Snapshot();
+  #identity: ClientIdentity;
+  readonly #queue: PendingQueue;
+  #token = 0;
+  #connection: Connection = "offline";
+  readonly #unconfirmed = new Map<number, readonly Pending[]>();
+
+  constructor(options: SyncClientOptions) {
+    this.#options = options;
+    const { app, persisted, random } = options;
+    this.#identity = persisted?.identity ??
+      { client: randomId(random, 8), decidedSeq: 0, time: 0, clockOffset: 0 };
+    if (persisted !== undefined) {
+      const { rows, cursor, epoch } = persisted.replica;
+      this.#snapshot.replace(rows, cursor, epoch);
+    }
+    this.#queue = new PendingQueue(
+      persisted?.pending ?? [],
+      this.#identity.client,
+      options.scope,
+    );
+    this.view = new View(app, this.#snapshot, options.principal ?? null);
+    this.view.reset(this.#queue.mutations);
+  }
+
+  get cursor(): number {
+    return this.#snapshot.cursor;
+  }
+
+  get epoch(): string {
+    return this.#snapshot.epoch;
+  }
+
+  /** This device's id for the scope, as the server knows it. */
+  get client(): string {
+    return this.#identity.client;
+  }
+
+  /** True while a live connection has been greeted and is caught up or catching up. */
+  get isLive(): boolean {
+    return this.#connection === "live";
+  }
+
+  /** The queue, oldest first. */
+  get pending(): readonly Readonly<Pending>[] {
+    return this.#queue.entries;
+  }
+
+  /**
+   * Calls a mutator: its effects are in the view when this returns, and the mutation is on its way to
+   * storage in the batch whose token is returned.
+   *
+   * @throws {DriftlessError} when the mutator refuses, the arguments are not JSON or too large, or the
+   *   queue is full; then nothing has changed
+   */
+  mutate(name: string, args: unknown): { readonly mutation: Mutation; readonly token: number } {
+    if (this.#queue.entries.length >= PENDING_MAX) {
+      throw new DriftlessError("queue_full", `Cannot queue more than ${PENDING_MAX} mutations`);
+    }
+    const { random, scope } = this.#options;
+    const own = args === undefined
+      ? null
+      : frozenJson(canonicalText(checkJson(args, "invalid_mutation")));
+    const createdAt = this.#now();
+    const mutation = checkMutation({
+      id: randomId(random),
+      name,
+      scope,
+      client: this.#identity.client,
+      seq: this.#identity.decidedSeq + this.#queue.undecidedCount + 1,
+      args: own,
+      createdAt,
+    });
+    const changes = this.view.append(mutation);
+    const pending = this.#queue.add(mutation);
+    this.#identity = { ...this.#identity, time: createdAt };
+    const token = this.#persist({ put: [pendingRecord(pending)] }, [pending]);
+    if (changes.length > 0) this.#options.output.changed(changes);
+    return { mutation, token };
+  }
+
+  /** Storage holds the batch now. */
+  persisted(token: number): void {
+    for (const pending of this.#unconfirmed.get(token) ?? []) {
+      if (pending.state === "local") pending.state = "queued";
+    }
+    this.#unconfirmed.delete(token);
+    this.#flush();
+  }
+
+  /** Storage refused the batch: mutations that it was to hold are taken back. */
+  persistFailed(token: number, error: DriftlessError): void {
+    const lost = this.#unconfirmed.get(token) ?? [];
+    this.#unconfirmed.delete(token);
+    this.#queue.remove(new Set(lost));
+    this.#changed(this.view.rebase([], idsOf(lost), () => {}));
+    this.#options.output.failed(error, 0);
+  }
+
+  /** A live connection is open. */
+  connected(): void {
+    this.#connection = "greeting";
+    this.#queue.requeue();
+    this.#options.output.send({
+      kind: "hello",
+      protocol: PROTOCOL_VERSION,
+      client: this.#identity.client,
+      scope: this.#options.scope,
+      cursor: this.#snapshot.cursor,
+      epoch: this.#snapshot.epoch,
+    });
+  }
+
+  /** The live connection is gone; what was sent and not answered will be sent again. */
+  disconnected(): void {
+    this.#connection = "offline";
+    this.#queue.requeue();
+  }
+
+  /** The server said something on the live connection. */
+  received(message: DownMessage): void {
+    switch (message.kind) {
+      case "welcome":
+        return this.#welcomed(message);
+      case "ack":
+        return this.decided(message.results);
+      case "poke":
+        return this.#poked(message.from, message.changes, message.more);
+      case "event":
+        return this.#options.output.event(message.topic, message.data);
+      case "pong":
+        return this.#learnTime(message.time);
+      case "failure": {
+        const { code, error, retryAfterMs } = message;
+        if (code === "cursor_too_old") return this.#reset();
+        this.#options.output.failed(new DriftlessError(code, error), retryAfterMs);
+      }
+    }
+  }
+
+  /** Takes the next mutations for a push over HTTP; empty when nothing may be sent. */
+  takeBatch(): readonly Mutation[] {
+    return this.#queue.takeBatch(this.#identity.decidedSeq, this.#identity.client);
+  }
+
+  /** A push over HTTP was not answered. */
+  pushFailed(): void {
+    this.#queue.requeue();
+  }
+
+  /** The server decided on mutations that were sent, in the order of sending. */
+  decided(results: readonly WireResult[]): void {
+    const acknowledged: Pending[] = [];
+    const refused: Pending[] = [];
+    const rejections: RejectedMutation[] = [];
+    for (const { id, cursor, code, error, lastSeq } of results) {
+      const pending = this.#queue.firstUndecided();
+      // An answer to an earlier sending of a mutation that has been decided since.
+      if (pending?.mutation.id !== id || pending.state !== "sent") continue;
+      if (code === "sequence_gap") {
+        this.#gap(lastSeq);
+        break;
+      }
+      this.#identity = { ...this.#identity, decidedSeq: this.#identity.decidedSeq + 1 };
+      if (code === null) {
+        pending.state = "acknowledged";
+        pending.visibleAt = cursor;
+        acknowledged.push(pending);
+      } else {
+        this.#queue.remove(new Set([pending]));
+        refused.push(pending);
+        const reason = new DriftlessError(code, error ?? "The server refused the mutation");
+        rejections.push({ mutation: pending.mutation, error: reason });
+      }
+    }
+    this.#settle({ acknowledged, refused });
+    for (const rejection of rejections) this.#options.output.rejected(rejection);
+    this.#flush();
+  }
+
+  /** A page of the log arrived over HTTP. */
+  pulled(page: {
+    readonly epoch: string;
+    readonly from: number;
+    readonly changes: readonly Change[];
+    readonly more: boolean;
+  }): void {
+    if (page.epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
+      return this.#otherHistory();
+    }
+    if (this.#snapshot.epoch === "") this.#snapshot.adopt(page.epoch);
+    this.#poked(page.from, page.changes, page.more);
+  }
+
+  /** The snapshot that was asked for: all rows of the scope at a cursor. */
+  snapshotLoaded(snapshot: {
+    readonly epoch: string;
+    readonly cursor: number;
+    /** The time of the newest change, in milliseconds. */
+    readonly time: number;
+    readonly rows: readonly SnapshotRow[];
+  }): void {
+    const { epoch, cursor, time, rows } = snapshot;
+    const overtaken = epoch === this.#snapshot.epoch && cursor < this.#snapshot.cursor;
+    if (overtaken && this.#connection === "live") return;
+    this.#snapshot.replace(rows, cursor, epoch);
+    this.#identity = { ...this.#identity, time: Math.max(this.#identity.time, time + 1) };
+    const visible = this.#queue.takeVisible(cursor);
+    this.view.reset(this.#queue.mutations);
+    this.#persist({
+      replica: { kind: "snapshot", rows, cursor, epoch },
+      drop: visible.map(({ order }) => order),
+    });
+    const { output } = this.#options;
+    output.changed("everything");
+    output.synced(cursor);
+    if (this.#connection !== "offline") this.connected();
+  }
+
+  #welcomed(message: DownMessage & { readonly kind: "welcome" }): void {
+    this.#learnTime(message.time);
+    if (message.epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
+      return this.#otherHistory();
+    }
+    const { decidedSeq } = this.#identity;
+    const undecided = this.#queue.undecidedCount;
+    if (message.lastSeq < decidedSeq || message.lastSeq > decidedSeq + undecided) {
+      // The server lost decisions, or somebody else has used this client id.
+      this.#renumber();
+      return this.connected();
+    }
+    if (message.reset) return this.#reset();
+    this.#connection = "live";
+    if (this.#snapshot.epoch === "") this.#snapshot.adopt(message.epoch);
+    if (message.cursor === this.#snapshot.cursor) this.#options.output.synced(message.cursor);
+    this.#flush();
+  }
+
+  #poked(from: number, changes: readonly Change[], more: boolean): void {
+    const { cursor } = this.#snapshot;
+    if (this.#connection === "resetting") return;
+    if (from > cursor) {
+      if (this.#connection === "live") this.#options.output.send({ kind: "next", cursor });
+      return;
+    }
+    const fresh = changes.filter((change) => change.cursor > cursor);
+    this.#settle({ changes: fresh });
+    const end = this.#snapshot.cursor;
+    if (!more) this.#options.output.synced(end);
+    else if (this.#connection === "live") this.#options.output.send({ kind: "next", cursor: end });
+  }
+
+  /** Moves snapshot, queue and view together, and stores what moved as one batch. */
+  #settle(parts: {
+    readonly changes?: readonly Change[];
+    /** Refused ones, out of the queue already. */
+    readonly refused?: readonly Pending[];
+    /** Acknowledged ones. */
+    readonly acknowledged?: readonly Pending[];
+  }): void {
+    const { changes = [], refused = [], acknowledged = [] } = parts;
+    const { cursor: from, epoch } = this.#snapshot;
+    const end = changes.at(-1)?.cursor ?? from;
+    const left = [...refused, ...this.#queue.takeVisible(end)];
+    const time = Math.max(this.#identity.time, (changes.at(-1)?.time ?? -1) + 1);
+    this.#identity = { ...this.#identity, time };
+    if (left.length + changes.length + acknowledged.length === 0) return;
+    const differing = this.view.rebase(
+      changes,
+      idsOf(left),
+      () => changes.forEach((change) => this.#snapshot.apply(change, epoch)),
+    );
+    this.#persist({
+      ...(changes.length > 0 ? { replica: { kind: "changes", from, changes, epoch } } : {}),
+      drop: left.map(({ order }) => order),
+      put: acknowledged.filter((pending) => !isVisible(pending, end)).map(pendingRecord),
+    });
+    this.#changed(differing);
+  }
+
+  #flush(): void {
+    if (this.#connection !== "live") return;
+    for (const mutations of this.#queue.takePushes(this.#identity.decidedSeq)) {
+      this.#options.output.send({ kind: "push", mutations });
+    }
+  }
+
+  #persist(parts: Partial<PersistBatch>, unconfirmed: readonly Pending[] = []): number {
+    const token = ++this.#token;
+    if (unconfirmed.length > 0) this.#unconfirmed.set(token, unconfirmed);
+    this.#options.output.persist({ token, identity: this.#identity, put: [], drop: [], ...parts });
+    return token;
+  }
+
+  /** The rows here are of a history that the server does not have: start over, lose nothing queued. */
+  #otherHistory(): void {
+    // What was acknowledged there may be missing here; its id tells the server if it is not.
+    this.#queue.requeueAll();
+    this.#renumber();
+    this.#reset();
+  }
+
+  /** Takes a new client id and counts from 1; mutation ids stay, so nothing can be doubled. */
+  #renumber(): void {
+    const client = randomId(this.#options.random, 8);
+    this.#identity = { ...this.#identity, client, decidedSeq: 0 };
+    this.#persist({ put: this.#queue.entries.map(pendingRecord) });
+  }
+
+  #reset(): void {
+    if (this.#connection !== "offline") this.#connection = "resetting";
+    this.#options.output.needSnapshot();
+  }
+
+  /** The server's numbering differs from ours. */
+  #gap(lastSeq: number): void {
+    this.#queue.requeue();
+    if (lastSeq === this.#identity.decidedSeq) return;
+    this.#renumber();
+    if (this.#connection !== "offline") this.connected();
+  }
+
+  /** The hybrid clock: never behind what this client has seen or said. */
+  #now(): number {
+    const { clockOffset, time } = this.#identity;
+    const now = this.#options.clock.now() + clockOffset;
+    return Math.max(Math.trunc(now), time);
+  }
+
+  #learnTime(time: number): void {
+    this.#identity = { ...this.#identity, clockOffset: time - this.#options.clock.now() };
+  }
+
+  #changed(changes: readonly ViewChange[]): void {
+    if (changes.length > 0) this.#options.output.changed(changes);
+  }
+}
+
+function idsOf(entries: readonly Pending[]): ReadonlySet<string> {
+  return new Set(entries.map(({ mutation }) => mutation.id));
+}

@@ -1,0 +1,29 @@
+/** The effects of the client machine: everything that it wants done in the world. */
+import type { DriftlessError } from "./errors.ts";
+import type { Mutation } from "./mutation.ts";
+import type { PersistBatch } from "./persistence.ts";
+import type { ViewChange } from "./view.ts";
+import type { UpMessage } from "./wire/messages.ts";
+
+/** A mutation that the server refused, as reported to the app. */
+export interface RejectedMutation {
+  readonly mutation: Mutation;
+  readonly error: DriftlessError;
+}
+
+/** What the machine wants done. Calls come while an event is handled, and must not call back into it. */
+export interface ClientOutput {
+  /** Store this atomically, after all earlier batches; then tell `persisted` or `persistFailed`. */
+  persist(batch: PersistBatch): void;
+  /** Send this on the live connection. */
+  send(message: UpMessage): void;
+  /** Fetch a snapshot; then tell `snapshotLoaded`. */
+  needSnapshot(): void;
+  /** The view differs: in these records, or in any. */
+  changed(changes: readonly ViewChange[] | "everything"): void;
+  rejected(rejected: RejectedMutation): void;
+  /** The snapshot has come to the end of the log. */
+  synced(cursor: number): void;
+  failed(error: DriftlessError, retryAfterMs: number): void;
+  event(topic: string, data: string): void;
+}

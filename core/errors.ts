@@ -1,0 +1,82 @@
+/** Errors that cross a boundary: a closed list of codes, the HTTP status of each, and one class. */
+
+/** Every code that a Driftless door or client may report. Codes are only ever added. */
+export const ERROR_STATUS = {
+  /** The message, or a mutation in it, does not have the documented shape. */
+  invalid_mutation: 400,
+  /** The bytes are not the JSON or the protobuf that the door expects. */
+  malformed: 400,
+  /** No principal: the credentials are missing, wrong or expired. */
+  unauthenticated: 401,
+  /** The principal may not do this in this scope. */
+  forbidden: 403,
+  /** The record, mutator or page does not exist. */
+  not_found: 404,
+  /** The HTTP method is not one that the path has. */
+  method_not_allowed: 405,
+  /** A record with this id exists already. */
+  conflict: 409,
+  /** The client's numbering and the server's disagree; `last_seq` tells the server's. */
+  sequence_gap: 409,
+  /** The log no longer reaches back to the cursor, or never reached it: take a snapshot. */
+  cursor_too_old: 410,
+  /** A record or an argument does not satisfy the app's schema. */
+  invalid_record: 422,
+  /** A mutator refused, by the app's own rule. */
+  rejected: 422,
+  /** The message is larger than the door's limit. */
+  too_large: 413,
+  /** The client speaks a protocol version that this server does not. */
+  upgrade_required: 426,
+  /** Too many requests; wait `retry_after_ms`. */
+  rate_limited: 429,
+  /** The client's own queue is full; nothing was dropped. */
+  queue_full: 429,
+  /** A mutator threw something that is not a rejection. */
+  mutator_failed: 500,
+  /** The server failed; the details are in its log. */
+  internal_error: 500,
+  /** The disk or the client's storage refused the write; nothing was acknowledged. */
+  store_failed: 503,
+  /** The server is stopping or full; try again. */
+  unavailable: 503,
+} as const;
+
+/** One of the closed list of codes. */
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** An error with a code that a program may act on. */
+export class DriftlessError extends Error {
+  override readonly name = "DriftlessError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * Thrown by a mutator to refuse: the mutation leaves no effect, and its author is told the reason.
+ *
+ * @example
+ * ```ts
+ * import { Rejection } from "@driftless/driftless";
+ *
+ * function spend(balance: number, amount: number): number {
+ *   if (amount > balance) throw new Rejection("Not enough money");
+ *   return balance - amount;
+ * }
+ * spend(10, 5);
+ * ```
+ */
+export class Rejection extends DriftlessError {
+  constructor(message: string, code: ErrorCode = "rejected") {
+    super(code, message);
+  }
+}
+
+/** True when `value` is one of the documented codes. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(ERROR_STATUS, value);
+}

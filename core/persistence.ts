@@ -1,0 +1,82 @@
+/** What a client keeps in storage, and the port of that storage. */
+import type { Change } from "./change.ts";
+import type { SnapshotRow } from "./snapshot.ts";
+
+/** Who a client is to the server, and how far they have come together. */
+export interface ClientIdentity {
+  readonly client: string;
+  /** The highest sequence number that the server has decided. */
+  readonly decidedSeq: number;
+  /** The newest time that this client has given to a mutation, in milliseconds. */
+  readonly time: number;
+  /** What to add to the device's clock to get the server's, in milliseconds. */
+  readonly clockOffset: number;
+}
+
+/** A queued mutation as stored. */
+export interface PendingRecord {
+  /** Its place in the queue; only ever grows. */
+  readonly order: number;
+  readonly id: string;
+  readonly name: string;
+  /** JSON text. */
+  readonly args: string;
+  readonly createdAt: number;
+  /** The cursor at which its effects are visible; `null` until it is acknowledged. */
+  readonly visibleAt: number | null;
+}
+
+/** How the stored rows move. */
+export type ReplicaMove =
+  /** Changes in log order; the first is at `from` + 1. Storage that stands elsewhere skips them. */
+  | {
+    readonly kind: "changes";
+    readonly from: number;
+    readonly changes: readonly Change[];
+    readonly epoch: string;
+  }
+  /** All rows at a cursor, in place of what is there. */
+  | {
+    readonly kind: "snapshot";
+    readonly rows: readonly SnapshotRow[];
+    readonly cursor: number;
+    readonly epoch: string;
+  };
+
+/** One atomic step of a client's storage. */
+export interface PersistBatch {
+  /** Numbers the batches of one client, from 1. */
+  readonly token: number;
+  readonly identity: ClientIdentity;
+  /** Queue entries to add, or to replace by `order`. */
+  readonly put: readonly PendingRecord[];
+  /** Orders of queue entries to remove. */
+  readonly drop: readonly number[];
+  readonly replica?: ReplicaMove;
+}
+
+/** Everything that a client starts from. */
+export interface PersistedClient {
+  readonly identity: ClientIdentity;
+  /** By `order`. */
+  readonly pending: readonly PendingRecord[];
+  readonly replica: {
+    readonly rows: readonly SnapshotRow[];
+    readonly cursor: number;
+    readonly epoch: string;
+  };
+}
+
+/** Storage of one client. Steps are applied one after another, each of them whole or not at all. */
+export interface Persistence {
+  /** What is stored, or `null` when this client is new. */
+  load(): Promise<PersistedClient | null>;
+  /**
+   * Applies a batch; when this resolves, a crash cannot undo it.
+   *
+   * @throws {DriftlessError} `store_failed` when the storage is full, blocked or gone
+   */
+  save(batch: PersistBatch): Promise<void>;
+  /** Lets go of the storage; saves still running are finished first. */
+  close(): Promise<void>;
+}

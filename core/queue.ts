@@ -1,0 +1,167 @@
+/**
+ * The pending queue: mutations in the order of their calls, each with its place on the way.
+ *
+ *     acknowledged … acknowledged │ sent … sent │ queued … queued │ local … local
+ *     decided                     │ undecided: numbered decidedSeq + 1, + 2, …
+ *
+ * Numbers are places, not stored facts: one that storage lost leaves no gap for the server to refuse.
+ */
+import { canonicalText, frozenJson, utf8Length } from "./json.ts";
+import { IN_FLIGHT_MAX, PUSH_BATCH_MAX } from "./limits.ts";
+import type { Mutation } from "./mutation.ts";
+import type { PendingRecord } from "./persistence.ts";
+import type { WireMutation } from "./wire/messages.ts";
+
+/** Where a mutation is on its way: in memory, durable, sent, or durable on the server. */
+export type PendingState = "local" | "queued" | "sent" | "acknowledged";
+
+/** One entry of the queue. */
+export interface Pending {
+  /** Its key in storage; only ever grows. */
+  readonly order: number;
+  readonly mutation: Mutation;
+  state: PendingState;
+  /** The cursor at which its effects are visible; 0 while undecided. */
+  visibleAt: number;
+}
+
+/** Bytes of mutations in one push message: well below the limit of a live message. */
+const PUSH_BYTES_MAX = 48 * 1024;
+/** What a mutation costs on the wire besides its arguments, in bytes, at the most. */
+const MUTATION_OVERHEAD_BYTES = 1024;
+
+/** The mutations of one client that are not yet part of its snapshot. */
+export class PendingQueue {
+  #entries: Pending[];
+  #order: number;
+
+  constructor(records: readonly PendingRecord[], client: string, scope: string) {
+    this.#entries = records.map((record) => restored(record, client, scope));
+    this.#order = Math.max(0, ...records.map(({ order }) => order));
+  }
+
+  /** Oldest first. */
+  get entries(): readonly Pending[] {
+    return this.#entries;
+  }
+
+  get mutations(): readonly Mutation[] {
+    return this.#entries.map(({ mutation }) => mutation);
+  }
+
+  get undecidedCount(): number {
+    return this.#entries.length - this.#decidedCount();
+  }
+
+  add(mutation: Mutation): Pending {
+    const pending: Pending = { order: ++this.#order, mutation, state: "local", visibleAt: 0 };
+    this.#entries.push(pending);
+    return pending;
+  }
+
+  /** Takes entries out. */
+  remove(gone: ReadonlySet<Pending>): void {
+    this.#entries = this.#entries.filter((pending) => !gone.has(pending));
+  }
+
+  /** Takes out, and returns, what a snapshot at this cursor contains. */
+  takeVisible(cursor: number): readonly Pending[] {
+    const visible = this.#entries.filter((pending) => isVisible(pending, cursor));
+    if (visible.length > 0) this.remove(new Set(visible));
+    return visible;
+  }
+
+  /** The entry that the next decision must be about. */
+  firstUndecided(): Pending | undefined {
+    return this.#entries[this.#decidedCount()];
+  }
+
+  /** What was sent and not answered waits again. */
+  requeue(): void {
+    for (const pending of this.#entries) if (pending.state === "sent") pending.state = "queued";
+  }
+
+  /** Everything waits again, also what another history of the server had acknowledged. */
+  requeueAll(): void {
+    for (const pending of this.#entries) {
+      if (pending.state !== "local") pending.state = "queued";
+      pending.visibleAt = 0;
+    }
+  }
+
+  /** Marks the next durable entries as sent; returns them in pushes that each fit a message. */
+  takePushes(decidedSeq: number): readonly (readonly WireMutation[])[] {
+    const pushes: WireMutation[][] = [];
+    let bytes = Infinity;
+    for (const { pending, seq } of this.#sendable(decidedSeq, IN_FLIGHT_MAX)) {
+      if (pending.state === "sent") continue;
+      const { id, name, args: value, createdAt } = pending.mutation;
+      const args = canonicalText(value);
+      const size = utf8Length(args) + MUTATION_OVERHEAD_BYTES;
+      const last = pushes.at(-1);
+      bytes += size;
+      if (last !== undefined && bytes <= PUSH_BYTES_MAX && last.length < PUSH_BATCH_MAX) {
+        last.push({ id, name, seq, args, createdAt });
+      } else {
+        pushes.push([{ id, name, seq, args, createdAt }]);
+        bytes = size;
+      }
+      pending.state = "sent";
+    }
+    return pushes;
+  }
+
+  /** Marks the next durable entries as sent; returns them as one batch for a push over HTTP. */
+  takeBatch(decidedSeq: number, client: string): readonly Mutation[] {
+    return Array.from(this.#sendable(decidedSeq, PUSH_BATCH_MAX), ({ pending, seq }) => {
+      pending.state = "sent";
+      return { ...pending.mutation, client, seq };
+    });
+  }
+
+  *#sendable(decidedSeq: number, limit: number): Iterable<{ pending: Pending; seq: number }> {
+    const start = this.#decidedCount();
+    const end = Math.min(this.#entries.length, start + limit);
+    for (let i = start; i < end; i++) {
+      const pending = this.#entries[i] as Pending;
+      // A number that was sent before its mutation was durable could be given out twice.
+      if (pending.state === "local") return;
+      yield { pending, seq: decidedSeq + 1 + i - start };
+    }
+  }
+
+  #decidedCount(): number {
+    let count = 0;
+    while (this.#entries[count]?.state === "acknowledged") count++;
+    return count;
+  }
+}
+
+/** True when a snapshot at this cursor contains the entry's effects. */
+export function isVisible(pending: Pending, cursor: number): boolean {
+  return pending.state === "acknowledged" && pending.visibleAt <= cursor;
+}
+
+/** The entry as stored. */
+export function pendingRecord({ order, mutation, state, visibleAt }: Pending): PendingRecord {
+  const { id, name, args, createdAt } = mutation;
+  return {
+    order,
+    id,
+    name,
+    args: canonicalText(args),
+    createdAt,
+    visibleAt: state === "acknowledged" ? visibleAt : null,
+  };
+}
+
+function restored(record: PendingRecord, client: string, scope: string): Pending {
+  const { order, id, name, args, createdAt, visibleAt } = record;
+  return {
+    order,
+    // The number only orders this device's own writes in the view, as `order` does.
+    mutation: { id, name, scope, client, seq: order, args: frozenJson(args), createdAt },
+    state: visibleAt === null ? "queued" : "acknowledged",
+    visibleAt: visibleAt ?? 0,
+  };
+}

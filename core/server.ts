@@ -1,0 +1,315 @@
+/**
+ * The server as a synchronous machine: it authorises, orders, deduplicates, runs and logs mutations.
+ *
+ *     push ── authorise ── seen before? ── in order? ── run ── changes ── commit ── results, pokes
+ *
+ * Everything that one call decides is one transaction of the store, so a result exists only when its
+ * effects are durable. Time comes from a port; nothing here waits.
+ */
+import type { AccessRequest, AnyApp, Principal } from "./app.ts";
+import type { Change, ChangeOp, LogHead } from "./change.ts";
+import { DriftlessError, type ErrorCode } from "./errors.ts";
+import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
+import {
+  CLOCK_AHEAD_MS_MAX,
+  IN_FLIGHT_MAX,
+  LOG_AGE_MS_MAX,
+  LOG_CHANGES_MAX,
+  PULL_LIMIT_DEFAULT,
+  PULL_LIMIT_MAX,
+} from "./limits.ts";
+import { decodeRow, encodeStamps, isLive } from "./lww.ts";
+import type { Mutation } from "./mutation.ts";
+import type { Clock } from "./ports.ts";
+import type { SnapshotReader, Store, StoredRow } from "./store.ts";
+import { type RowSource, runMutation, type Write } from "./transaction.ts";
+
+/** One caller's mutations, in order. */
+export interface PushRequest {
+  readonly principal: Principal | null;
+  readonly mutations: readonly Mutation[];
+}
+
+/** What became of one mutation. */
+export interface MutationResult {
+  readonly id: string;
+  readonly ok: boolean;
+  /** The scope's cursor at which its effects are visible. */
+  readonly cursor: number;
+  /** The highest sequence number of its client that is decided; 0 without a client. */
+  readonly lastSeq: number;
+  readonly code: ErrorCode | null;
+  readonly error: string | null;
+  /** Its effects; empty for a repeated mutation. */
+  readonly changes: readonly Change[];
+}
+
+/** What a commit added to one scope's log; the base of pokes. */
+export interface ScopeCommit {
+  readonly scope: string;
+  readonly changes: readonly Change[];
+}
+
+/** The outcome of {@linkcode SyncServer.push}. */
+export interface PushOutcome {
+  /** For each request, a result for each of its mutations, in order. */
+  readonly results: readonly (readonly MutationResult[])[];
+  readonly commits: readonly ScopeCommit[];
+}
+
+/** One page of the log. */
+export interface PullPage {
+  readonly changes: readonly Change[];
+  readonly hasMore: boolean;
+  readonly nextCursor: number;
+}
+
+/** What a {@linkcode SyncServer} is made of. */
+export interface SyncServerOptions {
+  readonly app: AnyApp;
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Everyone may do everything; for development on loopback. */
+  readonly open?: boolean;
+  /** Told of errors that callers must not see: what a mutator or `authorize` threw. */
+  readonly onFailure?: (error: unknown, where: string) => void;
+}
+
+/** The authority over every scope of one store. */
+export class SyncServer {
+  readonly #app: AnyApp;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #open: boolean;
+  readonly #onFailure: (error: unknown, where: string) => void;
+
+  constructor(options: SyncServerOptions) {
+    this.#app = options.app;
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#open = options.open ?? false;
+    this.#onFailure = options.onFailure ?? (() => {});
+  }
+
+  /** Identifies the history that cursors count in. */
+  get epoch(): string {
+    return this.#store.epoch;
+  }
+
+  /** Whether a principal may act in a scope, as the app says; an `authorize` that throws says no. */
+  allows(request: AccessRequest): boolean {
+    const { authorize } = this.#app;
+    if (authorize === undefined) return this.#open || request.principal !== null;
+    try {
+      return authorize(request) === true;
+    } catch (error) {
+      this.#onFailure(error, "authorize");
+      return false;
+    }
+  }
+
+  /**
+   * Decides any number of callers' mutations in one transaction.
+   *
+   * @throws {DriftlessError} `store_failed`: then nothing was decided
+   */
+  push(requests: readonly PushRequest[]): PushOutcome {
+    return this.#store.transaction(() => {
+      const logs = new Map<string, Change[]>();
+      const results = requests.map(({ principal, mutations }) =>
+        mutations.map((mutation) => {
+          const result = this.#decide(principal, mutation);
+          const log = logs.get(mutation.scope);
+          if (log !== undefined) log.push(...result.changes);
+          else if (result.changes.length > 0) logs.set(mutation.scope, [...result.changes]);
+          return result;
+        })
+      );
+      return { results, commits: Array.from(logs, ([scope, changes]) => ({ scope, changes })) };
+    });
+  }
+
+  /**
+   * Changes after a cursor.
+   *
+   * @throws {DriftlessError} `cursor_too_old` when the log does not reach from the cursor to its end
+   */
+  pull(scope: string, cursor: number, limit: number = PULL_LIMIT_DEFAULT): PullPage {
+    const head = this.#store.head(scope);
+    if (cursor < head.floor || cursor > head.cursor) {
+      throw new DriftlessError("cursor_too_old", `Cannot read the log from cursor ${cursor}`);
+    }
+    const size = limit <= 0 ? PULL_LIMIT_DEFAULT : Math.min(limit, PULL_LIMIT_MAX);
+    const changes = this.#store.changes(scope, cursor, size);
+    const nextCursor = changes.at(-1)?.cursor ?? cursor;
+    return { changes, hasMore: nextCursor < head.cursor, nextCursor };
+  }
+
+  /** All live rows of a scope at its newest cursor. */
+  snapshot(scope: string): SnapshotReader {
+    return this.#store.snapshot(scope);
+  }
+
+  /** The end and the floor of a scope's log. */
+  head(scope: string): LogHead {
+    return this.#store.head(scope);
+  }
+
+  /**
+   * How far this server has decided a client's mutations.
+   *
+   * @throws {DriftlessError} `forbidden` when the client id belongs to another principal
+   */
+  lastSeq(scope: string, client: string, principal: Principal | null): number {
+    const record = this.#store.client(scope, client);
+    if (record !== undefined && record.principal !== (principal?.id ?? "")) throw notTheirs();
+    return record?.lastSeq ?? 0;
+  }
+
+  /** Trims every scope's log to the retention limits; returns how many changes went. */
+  trim(): number {
+    const retention = {
+      changes: LOG_CHANGES_MAX,
+      before: this.#clock.now() - LOG_AGE_MS_MAX,
+      outcomes: IN_FLIGHT_MAX,
+    };
+    return this.#store.transaction(() =>
+      this.#store.scopes().reduce((sum, scope) => sum + this.#store.trim(scope, retention), 0)
+    );
+  }
+
+  #decide(principal: Principal | null, mutation: Mutation): MutationResult {
+    const { scope, client, seq } = mutation;
+    if (!this.allows({ principal, scope, action: "write" })) {
+      return this.#refused(mutation, 0, "forbidden", "You may not write in this scope");
+    }
+    const record = client === "" ? undefined : this.#store.client(scope, client);
+    if (record !== undefined && record.principal !== (principal?.id ?? "")) {
+      return this.#refused(mutation, 0, "forbidden", notTheirs().message);
+    }
+    const lastSeq = record?.lastSeq ?? 0;
+    const seen = this.#store.outcome(scope, mutation.id);
+    if (seen !== undefined) {
+      // A client that was renumbered sends what another number already brought here.
+      const isNext = client !== "" && seq === lastSeq + 1;
+      if (isNext) this.#advance(mutation, principal, this.#clock.now());
+      return {
+        ...this.#refused(mutation, isNext ? seq : lastSeq, seen.code, seen.error),
+        ok: seen.code === null,
+      };
+    }
+    if (client !== "" && seq !== lastSeq + 1) {
+      const message = `Cannot take mutation ${seq} of this client: the next one is ${lastSeq + 1}`;
+      return this.#refused(mutation, lastSeq, "sequence_gap", message);
+    }
+    return this.#run(principal, mutation);
+  }
+
+  /** Runs a mutation that is new and next in line, and records the outcome, whatever it is. */
+  #run(principal: Principal | null, mutation: Mutation): MutationResult {
+    const { scope, seq } = mutation;
+    const head = this.#store.head(scope);
+    const now = Math.max(this.#clock.now(), head.time);
+    const createdAt = mutation.createdAt === 0
+      ? now
+      : Math.min(mutation.createdAt, now + CLOCK_AHEAD_MS_MAX);
+    // A change is never older than the stamps in it: who has seen its time stamps later than it.
+    const time = Math.max(now, createdAt);
+    let code: ErrorCode | null = null;
+    let error: string | null = null;
+    let changes: readonly Change[] = [];
+    try {
+      const access = { principal, scope, action: "write", mutator: mutation.name } as const;
+      if (!this.allows(access)) {
+        throw new DriftlessError("forbidden", `You may not call "${mutation.name}" in this scope`);
+      }
+      const writes = runMutation(
+        this.#app,
+        this.#rows(scope),
+        { ...mutation, createdAt },
+        principal,
+      );
+      changes = this.#apply(scope, writes, head.cursor, time);
+    } catch (thrown) {
+      if (!(thrown instanceof DriftlessError) || thrown.code === "store_failed") throw thrown;
+      if (thrown.code === "mutator_failed") this.#onFailure(thrown, `mutator ${mutation.name}`);
+      code = thrown.code;
+      error = thrown.message;
+    }
+    const cursor = head.cursor + changes.length;
+    this.#store.putOutcome(scope, {
+      mutation: mutation.id,
+      client: mutation.client,
+      seq,
+      cursor,
+      code,
+      error,
+      time,
+    });
+    if (mutation.client !== "") this.#advance(mutation, principal, time);
+    return { id: mutation.id, ok: code === null, cursor, lastSeq: seq, code, error, changes };
+  }
+
+  #advance(mutation: Mutation, principal: Principal | null, time: number): void {
+    this.#store.putClient(mutation.scope, {
+      client: mutation.client,
+      principal: principal?.id ?? "",
+      lastSeq: mutation.seq,
+      time,
+    });
+  }
+
+  #apply(scope: string, writes: readonly Write[], after: number, time: number): readonly Change[] {
+    const changes: Change[] = [];
+    for (const { entity, id, before, after: row } of writes) {
+      const json = canonicalText(row.data);
+      const live = isLive(row);
+      const op = changeOp(before !== undefined && isLive(before), live);
+      const visible = op !== undefined &&
+        (op !== "update" || before === undefined || canonicalText(before.data) !== json);
+      const earlier = this.#store.row(scope, entity, id)?.cursor ?? after;
+      const cursor = visible ? after + changes.length + 1 : earlier;
+      this.#store.putRow(scope, { entity, id, json, stamps: encodeStamps(row), live, cursor });
+      if (!visible) continue;
+      const change: Change = { cursor, entity, id, op, json: live ? json : null, time };
+      this.#store.append(scope, change);
+      changes.push(change);
+    }
+    return changes;
+  }
+
+  #rows(scope: string): RowSource {
+    const store = this.#store;
+    return {
+      row: (entity, id) => {
+        const stored = store.row(scope, entity, id);
+        return stored && decodeRow(recordOf(stored), stored.stamps);
+      },
+      live: (entity) =>
+        store.rows(scope, entity).map((stored) => [stored.id, recordOf(stored)] as const),
+    };
+  }
+
+  #refused(
+    mutation: Mutation,
+    lastSeq: number,
+    code: ErrorCode | null,
+    error: string | null,
+  ): MutationResult {
+    const { cursor } = this.#store.head(mutation.scope);
+    return { id: mutation.id, ok: false, cursor, lastSeq, code, error, changes: [] };
+  }
+}
+
+function recordOf(stored: StoredRow): JsonObject {
+  return frozenJson(stored.json) as JsonObject;
+}
+
+function changeOp(was: boolean, is: boolean): ChangeOp | undefined {
+  if (was) return is ? "update" : "delete";
+  return is ? "create" : undefined;
+}
+
+function notTheirs(): DriftlessError {
+  return new DriftlessError("forbidden", "This client id belongs to another principal");
+}

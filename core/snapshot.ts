@@ -1,0 +1,76 @@
+/** The confirmed rows of a scope at a cursor, as one client holds them. */
+import type { Change } from "./change.ts";
+import { frozenJson, type JsonObject } from "./json.ts";
+
+/** A confirmed row: its record as canonical JSON. */
+export interface SnapshotRow {
+  readonly entity: string;
+  readonly id: string;
+  readonly json: string;
+}
+
+/** Confirmed rows. Records stay text until somebody reads them: most of a large scope never is. */
+export class Snapshot {
+  #cursor = 0;
+  #epoch = "";
+  #tables = new Map<string, Map<string, string | JsonObject>>();
+
+  /** The position in the scope's log that these rows are the state at. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** The history that the cursor counts in; `""` before the first sync. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get(entity: string, id: string): JsonObject | undefined {
+    const table = this.#tables.get(entity);
+    const held = table?.get(id);
+    if (table === undefined || typeof held !== "string") return held as JsonObject | undefined;
+    const data = frozenJson(held) as JsonObject;
+    table.set(id, data);
+    return data;
+  }
+
+  /** The ids of a collection, in no order. */
+  ids(entity: string): Iterable<string> {
+    return this.#tables.get(entity)?.keys() ?? [];
+  }
+
+  count(entity: string): number {
+    return this.#tables.get(entity)?.size ?? 0;
+  }
+
+  entities(): Iterable<string> {
+    return this.#tables.keys();
+  }
+
+  /** Moves on by one change, which must be the next one. */
+  apply(change: Change, epoch: string): void {
+    this.#cursor = change.cursor;
+    this.#epoch = epoch;
+    if (change.json === null) this.#tables.get(change.entity)?.delete(change.id);
+    else this.#table(change.entity).set(change.id, change.json);
+  }
+
+  /** Starts over from all rows at a cursor. */
+  replace(rows: Iterable<SnapshotRow>, cursor: number, epoch: string): void {
+    this.#cursor = cursor;
+    this.#epoch = epoch;
+    this.#tables = new Map();
+    for (const { entity, id, json } of rows) this.#table(entity).set(id, json);
+  }
+
+  /** Notes the history of an empty scope, which has no change to tell it. */
+  adopt(epoch: string): void {
+    this.#epoch = epoch;
+  }
+
+  #table(entity: string): Map<string, string | JsonObject> {
+    let table = this.#tables.get(entity);
+    if (table === undefined) this.#tables.set(entity, table = new Map());
+    return table;
+  }
+}

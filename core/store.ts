@@ -1,0 +1,92 @@
+/**
+ * The store port: what the server needs from a database, and what it promises.
+ *
+ * Consistency: one writer; `transaction` is atomic, and durable when it returns (fsynced, where there
+ * is a disk). Reads inside a transaction see its writes. One conformance suite checks every store.
+ */
+import type { Change, LogHead } from "./change.ts";
+import type { ErrorCode } from "./errors.ts";
+
+/** One row as stored, alive or a tombstone. */
+export interface StoredRow {
+  readonly entity: string;
+  readonly id: string;
+  /** The record as canonical JSON; behind a tombstone its last fields. */
+  readonly json: string;
+  /** The encoded stamps of `core/lww.ts`. */
+  readonly stamps: string;
+  readonly live: boolean;
+  /** The cursor of the row's newest change. */
+  readonly cursor: number;
+}
+
+/** How far the server has come with one client. */
+export interface ClientRecord {
+  readonly client: string;
+  /** The id of the principal that it belongs to; `""` for nobody. */
+  readonly principal: string;
+  /** The highest sequence number that was decided, accepted or refused. */
+  readonly lastSeq: number;
+  /** When that was, in milliseconds. */
+  readonly time: number;
+}
+
+/** What was decided about one mutation; kept so that its second arrival gets the same answer. */
+export interface Outcome {
+  readonly mutation: string;
+  readonly client: string;
+  readonly seq: number;
+  /** The scope's cursor after it. */
+  readonly cursor: number;
+  /** `null` when it was accepted. */
+  readonly code: ErrorCode | null;
+  readonly error: string | null;
+  readonly time: number;
+}
+
+/** All live rows of a scope at one cursor, read page by page while writes go on. */
+export interface SnapshotReader {
+  readonly cursor: number;
+  /** Up to `limit` further live rows, by entity and id; empty at the end. */
+  next(limit: number): readonly StoredRow[];
+  /** Gives the view of the past back. Safe to call twice. */
+  close(): void;
+}
+
+/** What to keep when a scope's log is trimmed. */
+export interface Retention {
+  /** Changes at the most. */
+  readonly changes: number;
+  /** Changes committed before this time, in milliseconds, may go. */
+  readonly before: number;
+  /** Outcomes of each client that stay whatever their age. */
+  readonly outcomes: number;
+}
+
+/** A durable place for scopes: rows, change log, clients and outcomes. */
+export interface Store {
+  /** Identifies this history; a store that was created anew has another. */
+  readonly epoch: string;
+  /** Runs `work` atomically; what it wrote is durable when this returns, or gone when it throws. */
+  transaction<T>(work: () => T): T;
+  /** The names of all scopes, in UTF-8 order. */
+  scopes(): readonly string[];
+  /** The end and the floor of a scope's log; zeros for a scope that does not exist. */
+  head(scope: string): LogHead;
+  row(scope: string, entity: string, id: string): StoredRow | undefined;
+  /** The live rows of one collection, by id in UTF-8 order. */
+  rows(scope: string, entity: string): readonly StoredRow[];
+  /** Adds changes in the order of their cursors, from `head().cursor + 1` on. */
+  append(scope: string, change: Change): void;
+  putRow(scope: string, row: StoredRow): void;
+  /** Up to `limit` changes after the cursor. */
+  changes(scope: string, after: number, limit: number): readonly Change[];
+  client(scope: string, client: string): ClientRecord | undefined;
+  putClient(scope: string, record: ClientRecord): void;
+  outcome(scope: string, mutation: string): Outcome | undefined;
+  putOutcome(scope: string, outcome: Outcome): void;
+  snapshot(scope: string): SnapshotReader;
+  /** Raises the floor of a scope's log, with tombstones and outcomes below; says how many changes went. */
+  trim(scope: string, retention: Retention): number;
+  close(): void;
+}

@@ -1,0 +1,212 @@
+/**
+ * The view: the snapshot with the pending mutations on top, kept right by rebasing.
+ *
+ *     view = snapshot ◁ run(pending[0]) ◁ run(pending[1]) ◁ …
+ *
+ * Each run remembers what it read and wrote. When the snapshot moves, the runs are repeated only if one
+ * of them touched a row that moved; otherwise nothing of theirs can come out differently.
+ */
+import type { AnyApp, Principal } from "./app.ts";
+import { compareText, equalJson, type JsonObject } from "./json.ts";
+import { confirmedRow, isLive, type RowState } from "./lww.ts";
+import type { Mutation } from "./mutation.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { rowKey, type RowSource, runMutation } from "./transaction.ts";
+
+/** A record that a reader sees differently now. */
+export interface ViewChange {
+  readonly entity: string;
+  readonly id: string;
+  readonly before: JsonObject | undefined;
+  readonly after: JsonObject | undefined;
+}
+
+/** A row that somebody is about to change, or has changed. */
+export interface RowRef {
+  readonly entity: string;
+  readonly id: string;
+}
+
+interface Run {
+  readonly mutation: Mutation;
+  readonly writes: ReadonlyMap<string, OverlayRow>;
+  readonly reads: ReadonlySet<string>;
+  /** Collections read as a whole. */
+  readonly scans: ReadonlySet<string>;
+  /** Why it has no effect on this ground. */
+  readonly refusal?: unknown;
+}
+
+interface OverlayRow extends RowRef {
+  readonly row: RowState;
+}
+
+/** A row as it looked before a move. */
+interface Look extends RowRef {
+  readonly record: JsonObject | undefined;
+}
+
+/** What one user of one client sees. */
+export class View {
+  readonly #app: AnyApp;
+  readonly #snapshot: Snapshot;
+  readonly #principal: Principal | null;
+  #runs: Run[] = [];
+  #overlay = new Map<string, OverlayRow>();
+
+  constructor(app: AnyApp, snapshot: Snapshot, principal: Principal | null) {
+    this.#app = app;
+    this.#snapshot = snapshot;
+    this.#principal = principal;
+  }
+
+  get(entity: string, id: string): JsonObject | undefined {
+    const written = this.#overlay.get(rowKey(entity, id));
+    if (written === undefined) return this.#snapshot.get(entity, id);
+    return isLive(written.row) ? written.row.data : undefined;
+  }
+
+  /** Every record of a collection with its id, by id in UTF-8 order. */
+  all(entity: string): readonly (readonly [id: string, record: JsonObject])[] {
+    return [...this.#live(entity)].sort(([a], [b]) => compareText(a, b));
+  }
+
+  count(entity: string): number {
+    let count = this.#snapshot.count(entity);
+    for (const written of this.#overlay.values()) {
+      if (written.entity !== entity) continue;
+      count += Number(isLive(written.row)) -
+        Number(this.#snapshot.get(entity, written.id) !== undefined);
+    }
+    return count;
+  }
+
+  /**
+   * Runs a new mutation on top.
+   *
+   * @throws {DriftlessError} the reason when its mutator refuses; then nothing has changed
+   */
+  append(mutation: Mutation): readonly ViewChange[] {
+    const run = this.#run(mutation);
+    if (run.refusal !== undefined) throw run.refusal;
+    const before = this.#look(run.writes.values());
+    this.#push(run);
+    return this.#compare(before);
+  }
+
+  /**
+   * Moves the ground: `move` changes the snapshot at `rows`, and the mutations in `dropped` leave.
+   * Returns what a reader sees differently, and nothing that comes out the same.
+   */
+  rebase(
+    rows: Iterable<RowRef>,
+    dropped: ReadonlySet<string>,
+    move: () => void,
+  ): readonly ViewChange[] {
+    const moved = new Map<string, RowRef>();
+    for (const row of rows) moved.set(rowKey(row.entity, row.id), row);
+    const kept: Run[] = [];
+    for (const run of this.#runs) {
+      if (!dropped.has(run.mutation.id)) kept.push(run);
+      else for (const [key, row] of run.writes) moved.set(key, row);
+    }
+    const before = this.#look(moved.values());
+    if (!kept.some((run) => touches(run, moved))) {
+      move();
+      this.#runs = kept;
+      for (const key of moved.keys()) this.#overlay.delete(key);
+      return this.#compare(before);
+    }
+    for (const item of this.#look(this.#overlay.values())) before.set(...item);
+    move();
+    this.#repeat(kept.map((run) => run.mutation));
+    for (const [key, row] of this.#overlay) {
+      if (!before.has(key)) {
+        before.set(key, { ...row, record: this.#snapshot.get(row.entity, row.id) });
+      }
+    }
+    return this.#compare(before);
+  }
+
+  /** Starts over after the snapshot was replaced as a whole, with these mutations pending. */
+  reset(pending: readonly Mutation[]): void {
+    this.#repeat(pending);
+  }
+
+  #repeat(mutations: readonly Mutation[]): void {
+    this.#runs = [];
+    this.#overlay.clear();
+    // One that is refused on this ground shows nothing; the server has the last word on it.
+    for (const mutation of mutations) this.#push(this.#run(mutation));
+  }
+
+  #run(mutation: Mutation): Run {
+    const reads = new Set<string>();
+    const scans = new Set<string>();
+    const source: RowSource = {
+      row: (entity, id) => {
+        reads.add(rowKey(entity, id));
+        const written = this.#overlay.get(rowKey(entity, id));
+        if (written !== undefined) return written.row;
+        const data = this.#snapshot.get(entity, id);
+        return data && confirmedRow(data);
+      },
+      live: (entity) => {
+        scans.add(entity);
+        return this.#live(entity);
+      },
+    };
+    const writes = new Map<string, OverlayRow>();
+    try {
+      for (const write of runMutation(this.#app, source, mutation, this.#principal)) {
+        const { entity, id, after: row } = write;
+        writes.set(rowKey(entity, id), { entity, id, row });
+      }
+      return { mutation, writes, reads, scans };
+    } catch (refusal) {
+      return { mutation, writes, reads, scans, refusal };
+    }
+  }
+
+  #push(run: Run): void {
+    this.#runs.push(run);
+    for (const [key, row] of run.writes) this.#overlay.set(key, row);
+  }
+
+  *#live(entity: string): Iterable<readonly [string, JsonObject]> {
+    for (const id of this.#snapshot.ids(entity)) {
+      const record = this.get(entity, id);
+      if (record !== undefined) yield [id, record];
+    }
+    for (const { entity: other, id, row } of this.#overlay.values()) {
+      if (other !== entity || !isLive(row)) continue;
+      if (this.#snapshot.get(entity, id) === undefined) yield [id, row.data];
+    }
+  }
+
+  #look(rows: Iterable<RowRef>): Map<string, Look> {
+    const seen = new Map<string, Look>();
+    for (const { entity, id } of rows) {
+      seen.set(rowKey(entity, id), { entity, id, record: this.get(entity, id) });
+    }
+    return seen;
+  }
+
+  #compare(
+    looks: ReadonlyMap<string, Look>,
+  ): readonly ViewChange[] {
+    const changes: ViewChange[] = [];
+    for (const { entity, id, record: before } of looks.values()) {
+      const after = this.get(entity, id);
+      if (!equalJson(before, after)) changes.push({ entity, id, before, after });
+    }
+    return changes;
+  }
+}
+
+function touches(run: Run, moved: ReadonlyMap<string, RowRef>): boolean {
+  for (const [key, { entity }] of moved) {
+    if (run.reads.has(key) || run.writes.has(key) || run.scans.has(entity)) return true;
+  }
+  return false;
+}

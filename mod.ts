@@ -1,0 +1,53 @@
+/**
+ * Driftless: write your rules once; they run in the browser, in one binary, and at the edge.
+ *
+ * This module is for app files and for browsers, Deno and Bun as clients. The server is the program
+ * `driftless`, or the export `./server`.
+ *
+ * ```
+ * event → mutator → mutation → pending queue → push ─┐
+ *                                    (client)        │ network
+ * view ← rebase ← snapshot ← poke ← change log ← server: authorise, order, run, commit, acknowledge
+ * ```
+ *
+ * @example An app file
+ * ```ts
+ * import { collection, defineApp } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ *
+ * export default defineApp({
+ *   name: "todos",
+ *   collections: { todo },
+ *   mutators: {
+ *     "todo.toggle"(tx, { id }: { id: string }) {
+ *       const item = tx.todo.get(id);
+ *       if (item) tx.todo.put(id, { ...item, done: !item.done });
+ *     },
+ *   },
+ * });
+ * ```
+ *
+ * @module
+ */
+export {
+  type AccessRequest,
+  type App,
+  type AppDefinition,
+  type BuiltinArgs,
+  type Collection,
+  collection,
+  type Collections,
+  defineApp,
+  type MutationArgs,
+  type MutatorContext,
+  type MutatorFunction,
+  type Principal,
+  type RecordOf,
+  type RegisteredMutator,
+  type Table,
+  type Transaction,
+} from "./core/app.ts";
+export { DriftlessError, ERROR_STATUS, type ErrorCode, Rejection } from "./core/errors.ts";
+export type { Json, JsonObject } from "./core/json.ts";
