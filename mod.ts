@@ -51,3 +51,25 @@ export {
 } from "./core/app.ts";
 export { DriftlessError, ERROR_STATUS, type ErrorCode, Rejection } from "./core/errors.ts";
 export type { Json, JsonObject } from "./core/json.ts";
+export type { RejectedMutation } from "./core/client_output.ts";
+export type { Mutation } from "./core/mutation.ts";
+export type {
+  ClientIdentity,
+  PendingRecord,
+  PersistBatch,
+  PersistedClient,
+  Persistence,
+  ReplicaMove,
+} from "./core/persistence.ts";
+export type { Pending, PendingState } from "./core/queue.ts";
+export type { ViewChange } from "./core/view.ts";
+export {
+  type Changes,
+  type Client,
+  type ClientOptions,
+  type CollectionView,
+  createClient,
+} from "./ui/client/create_client.ts";
+export { AlreadyStartedError, NotStartedError } from "./ui/client/client_shell.ts";
+export { IdbPersistence } from "./ui/client/idb_persistence.ts";
+export { MemoryPersistence } from "./ui/client/memory_persistence.ts";

@@ -46,6 +46,8 @@ export class SyncClient {
   readonly #queue: PendingQueue;
   #token = 0;
   #connection: Connection = "offline";
+  /** Queue entries to remove from storage with the next batch. */
+  #stale: readonly number[];
   readonly #unconfirmed = new Map<number, readonly Pending[]>();
 
   constructor(options: SyncClientOptions) {
@@ -62,6 +64,8 @@ export class SyncClient {
       this.#identity.client,
       options.scope,
     );
+    // A crash may have kept the rows and lost the removal of the mutations that made them.
+    this.#stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);
     this.view = new View(app, this.#snapshot, options.principal ?? null);
     this.view.reset(this.#queue.mutations);
   }
@@ -168,7 +172,7 @@ export class SyncClient {
       case "ack":
         return this.decided(message.results);
       case "poke":
-        return this.#poked(message.from, message.changes, message.more);
+        return this.#nextAfter(this.#poked(message.from, message.changes, message.more));
       case "event":
         return this.#options.output.event(message.topic, message.data);
       case "pong":
@@ -235,6 +239,11 @@ export class SyncClient {
     this.#poked(page.from, page.changes, page.more);
   }
 
+  /** The server's log does not reach from this client's cursor to its end. */
+  cursorLost(): void {
+    this.#reset();
+  }
+
   /** The snapshot that was asked for: all rows of the scope at a cursor. */
   snapshotLoaded(snapshot: {
     readonly epoch: string;
@@ -279,18 +288,20 @@ export class SyncClient {
     this.#flush();
   }
 
-  #poked(from: number, changes: readonly Change[], more: boolean): void {
+  /** Takes a run of the log; returns whether the rest has to be asked for. */
+  #poked(from: number, changes: readonly Change[], more: boolean): boolean {
     const { cursor } = this.#snapshot;
-    if (this.#connection === "resetting") return;
-    if (from > cursor) {
-      if (this.#connection === "live") this.#options.output.send({ kind: "next", cursor });
-      return;
+    if (this.#connection === "resetting") return false;
+    if (from > cursor) return true;
+    this.#settle({ changes: changes.filter((change) => change.cursor > cursor) });
+    if (!more) this.#options.output.synced(this.#snapshot.cursor);
+    return more;
+  }
+
+  #nextAfter(more: boolean): void {
+    if (more && this.#connection === "live") {
+      this.#options.output.send({ kind: "next", cursor: this.#snapshot.cursor });
     }
-    const fresh = changes.filter((change) => change.cursor > cursor);
-    this.#settle({ changes: fresh });
-    const end = this.#snapshot.cursor;
-    if (!more) this.#options.output.synced(end);
-    else if (this.#connection === "live") this.#options.output.send({ kind: "next", cursor: end });
   }
 
   /** Moves snapshot, queue and view together, and stores what moved as one batch. */
@@ -331,7 +342,9 @@ export class SyncClient {
   #persist(parts: Partial<PersistBatch>, unconfirmed: readonly Pending[] = []): number {
     const token = ++this.#token;
     if (unconfirmed.length > 0) this.#unconfirmed.set(token, unconfirmed);
-    this.#options.output.persist({ token, identity: this.#identity, put: [], drop: [], ...parts });
+    const drop = [...this.#stale, ...(parts.drop ?? [])];
+    this.#stale = [];
+    this.#options.output.persist({ token, identity: this.#identity, put: [], ...parts, drop });
     return token;
   }
 

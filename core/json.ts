@@ -70,7 +70,7 @@ export function canonicalText(value: Json): string {
 
 /** Freezes a checked value all the way down, in place. */
 export function freezeJson<T extends Json>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === "object" && value !== null) {
     Object.freeze(value);
     for (const child of Object.values(value)) freezeJson(child as Json);
   }

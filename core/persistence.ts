@@ -43,7 +43,7 @@ export type ReplicaMove =
     readonly epoch: string;
   };
 
-/** One atomic step of a client's storage. */
+/** One step of a client's storage. */
 export interface PersistBatch {
   /** Numbers the batches of one client, from 1. */
   readonly token: number;
@@ -57,7 +57,8 @@ export interface PersistBatch {
 
 /** Everything that a client starts from. */
 export interface PersistedClient {
-  readonly identity: ClientIdentity;
+  /** `null` for a new client that finds rows which another one stored. */
+  readonly identity: ClientIdentity | null;
   /** By `order`. */
   readonly pending: readonly PendingRecord[];
   readonly replica: {
@@ -67,16 +68,26 @@ export interface PersistedClient {
   };
 }
 
-/** Storage of one client. Steps are applied one after another, each of them whole or not at all. */
+/**
+ * Storage of one client: its queue and its rows, each moving in steps that are whole or not at all.
+ * A crash may keep a step of one without the step of the other; the client copes.
+ */
 export interface Persistence {
   /** What is stored, or `null` when this client is new. */
   load(): Promise<PersistedClient | null>;
   /**
-   * Applies a batch; when this resolves, a crash cannot undo it.
+   * Applies the identity, `put` and `drop` of some batches, in order, as one step. When this resolves,
+   * a crash of the program cannot undo it.
    *
    * @throws {DriftlessError} `store_failed` when the storage is full, blocked or gone
    */
-  save(batch: PersistBatch): Promise<void>;
-  /** Lets go of the storage; saves still running are finished first. */
+  saveQueue(batches: readonly PersistBatch[]): Promise<void>;
+  /**
+   * Applies some moves of the rows, in order, as one step.
+   *
+   * @throws {DriftlessError} `store_failed` when the storage is full, blocked or gone
+   */
+  saveRows(moves: readonly ReplicaMove[]): Promise<void>;
+  /** Lets go of the storage. */
   close(): Promise<void>;
 }

@@ -108,6 +108,15 @@ export class LiveSession {
     }
   }
 
+  /** The log of a scope ends at `cursor` now, whoever wrote it: the channels there are given the rest. */
+  advanced(scope: string, cursor: number): void {
+    for (const [number, channel] of this.#channels) {
+      if (channel.scope === scope && !channel.behind && channel.cursor < cursor) {
+        this.#page(number, channel);
+      }
+    }
+  }
+
   /** A message to a topic of a scope. */
   published(scope: string, topic: string, data: string): void {
     for (const [number, channel] of this.#channels) {

@@ -81,27 +81,27 @@ export interface Envelope<M> {
 const OPS: readonly ChangeOp[] = ["create", "update", "delete"];
 
 /** Bytes of a client's message. */
-export function encodeUp(channel: number, message: UpMessage): Uint8Array {
+export function encodeUp(channel: number, message: UpMessage): Uint8Array<ArrayBuffer> {
   const { kind, ...body } = message;
-  return proto.Up.encode({ channel, [kind]: body }).finish();
+  return finished(proto.Up.encode({ channel, [kind]: body }));
 }
 
 /** Bytes of a server's message. */
-export function encodeDown(channel: number, message: DownMessage): Uint8Array {
+export function encodeDown(channel: number, message: DownMessage): Uint8Array<ArrayBuffer> {
   switch (message.kind) {
     case "poke":
-      return proto.Down.encode({ channel, poke: pokeBody(message) }).finish();
+      return finished(proto.Down.encode({ channel, poke: pokeBody(message) }));
     case "ack": {
       const results = message.results.map((result) => ({
         ...result,
         code: result.code ?? "",
         error: result.error ?? "",
       }));
-      return proto.Down.encode({ channel, ack: { results } }).finish();
+      return finished(proto.Down.encode({ channel, ack: { results } }));
     }
     default: {
       const { kind, ...body } = message;
-      return proto.Down.encode({ channel, [kind]: body }).finish();
+      return finished(proto.Down.encode({ channel, [kind]: body }));
     }
   }
 }
@@ -241,13 +241,17 @@ function errorCode(code: string): ErrorCode {
   return isErrorCode(code) ? code : "rejected";
 }
 
-/** The codec gives 64-bit fields as numbers, or as objects where the package `long` is loaded. */
-function integer(value: number | { toNumber(): number }): number {
-  const number = typeof value === "number" ? value : value.toNumber();
-  if (!Number.isSafeInteger(number)) {
+/** 64-bit fields come as numbers, and beyond 2^53 they are not exact. */
+function integer(value: number): number {
+  if (!Number.isSafeInteger(value)) {
     throw new DriftlessError("malformed", "Cannot read the message: a number is too large");
   }
-  return number;
+  return value;
+}
+
+/** A writer never fills shared memory; its type does not say so. */
+function finished(writer: { finish(): Uint8Array }): Uint8Array<ArrayBuffer> {
+  return writer.finish() as Uint8Array<ArrayBuffer>;
 }
 
 function decoded<T>(decode: () => T): T {

@@ -341,7 +341,7 @@ export const driftless = $root.driftless = (() => {
         Hello.prototype.protocol = 0;
         Hello.prototype.client = "";
         Hello.prototype.scope = "";
-        Hello.prototype.cursor = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Hello.prototype.cursor = 0;
         Hello.prototype.epoch = "";
 
         Hello.create = function(properties) {
@@ -473,9 +473,9 @@ export const driftless = $root.driftless = (() => {
         };
 
         Welcome.prototype.epoch = "";
-        Welcome.prototype.cursor = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Welcome.prototype.lastSeq = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Welcome.prototype.time = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Welcome.prototype.cursor = 0;
+        Welcome.prototype.lastSeq = 0;
+        Welcome.prototype.time = 0;
         Welcome.prototype.reset = false;
 
         Welcome.create = function(properties) {
@@ -695,9 +695,9 @@ export const driftless = $root.driftless = (() => {
 
         Mutation.prototype.id = "";
         Mutation.prototype.name = "";
-        Mutation.prototype.seq = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Mutation.prototype.seq = 0;
         Mutation.prototype.args = "";
-        Mutation.prototype.createdAt = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Mutation.prototype.createdAt = 0;
 
         Mutation.create = function(properties) {
             return new Mutation(properties);
@@ -915,8 +915,8 @@ export const driftless = $root.driftless = (() => {
         };
 
         Result.prototype.id = "";
-        Result.prototype.cursor = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Result.prototype.lastSeq = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Result.prototype.cursor = 0;
+        Result.prototype.lastSeq = 0;
         Result.prototype.code = "";
         Result.prototype.error = "";
 
@@ -1048,7 +1048,7 @@ export const driftless = $root.driftless = (() => {
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Next.prototype.cursor = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Next.prototype.cursor = 0;
 
         Next.create = function(properties) {
             return new Next(properties);
@@ -1136,10 +1136,10 @@ export const driftless = $root.driftless = (() => {
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Poke.prototype.from = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Poke.prototype.from = 0;
         Poke.prototype.entities = $util.emptyArray;
         Poke.prototype.changes = $util.emptyArray;
-        Poke.prototype.time = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Poke.prototype.time = 0;
         Poke.prototype.more = false;
 
         Poke.create = function(properties) {
@@ -1274,7 +1274,7 @@ export const driftless = $root.driftless = (() => {
         Change.prototype.id = "";
         Change.prototype.op = 0;
         Change.prototype.data = "";
-        Change.prototype.elapsed = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Change.prototype.elapsed = 0;
 
         Change.create = function(properties) {
             return new Change(properties);
@@ -1782,7 +1782,7 @@ export const driftless = $root.driftless = (() => {
 
         Failure.prototype.code = "";
         Failure.prototype.error = "";
-        Failure.prototype.retryAfterMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Failure.prototype.retryAfterMs = 0;
 
         Failure.create = function(properties) {
             return new Failure(properties);
@@ -1960,7 +1960,7 @@ export const driftless = $root.driftless = (() => {
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Pong.prototype.time = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        Pong.prototype.time = 0;
 
         Pong.create = function(properties) {
             return new Pong(properties);

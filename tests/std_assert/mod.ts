@@ -116,9 +116,7 @@ export function assertArrayIncludes<T>(
   msg?: string,
 ): void {
   const present = Array.from(actual);
-  const missing = Array.from(expected).filter((want) =>
-    !present.some((have) => equal(have, want))
-  );
+  const missing = Array.from(expected).filter((want) => !present.some((have) => equal(have, want)));
   if (missing.length > 0) {
     failWith(`Array ${inspect(actual)} lacks ${inspect(missing)}`, msg);
   }
@@ -198,9 +196,7 @@ export function assertIsError<E extends Error = Error>(
     : error.message.includes(msgMatches ?? "");
   if (!found) {
     failWith(
-      `Error message ${inspect(error.message)} does not match ${
-        inspect(msgMatches)
-      }`,
+      `Error message ${inspect(error.message)} does not match ${inspect(msgMatches)}`,
       msg,
     );
   }
@@ -338,8 +334,7 @@ function sameNumbers(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function samePrototype(a: object, b: object): boolean {
-  const plain = (prototype: object | null) =>
-    prototype === null || prototype === Object.prototype;
+  const plain = (prototype: object | null) => prototype === null || prototype === Object.prototype;
   const [ofA, ofB] = [Object.getPrototypeOf(a), Object.getPrototypeOf(b)];
   return ofA === ofB || (plain(ofA) && plain(ofB));
 }
@@ -361,8 +356,7 @@ function matches(actual: unknown, expected: unknown, seen: Seen): boolean {
     return actual instanceof Set &&
       [...expected].every((value) => actual.has(value));
   }
-  const isLength = (key: PropertyKey) =>
-    Array.isArray(expected) && key === "length";
+  const isLength = (key: PropertyKey) => Array.isArray(expected) && key === "length";
   return Array.isArray(actual) === Array.isArray(expected) &&
     Reflect.ownKeys(expected).every((key) =>
       isLength(key) ||

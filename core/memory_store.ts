@@ -1,0 +1,215 @@
+/**
+ * The store in memory: the model that every other store must equal, and a store for tests.
+ *
+ * Plain maps, sorted when read. A transaction keeps a journal of how to undo each write; a rollback
+ * plays it backwards. Durable only as long as the object lives.
+ */
+import { invariant } from "./assert.ts";
+import type { Change, LogHead } from "./change.ts";
+import { compareText } from "./json.ts";
+import type {
+  ClientRecord,
+  Outcome,
+  Retention,
+  SnapshotReader,
+  Store,
+  StoredRow,
+} from "./store.ts";
+
+interface ScopeState {
+  head: LogHead;
+  /** The changes above the floor, oldest first. */
+  changes: Change[];
+  /** By entity, then by id. */
+  readonly rows: Map<string, Map<string, StoredRow>>;
+  readonly clients: Map<string, ClientRecord>;
+  readonly outcomes: Map<string, Outcome>;
+}
+
+const NO_HEAD: LogHead = Object.freeze({ cursor: 0, floor: 0, time: 0 });
+
+/** Scopes in memory. */
+export class MemoryStore implements Store {
+  readonly epoch: string;
+  readonly #scopes = new Map<string, ScopeState>();
+  /** How to undo the writes of the running transaction, in the order in which they were done. */
+  #journal: (() => void)[] | undefined;
+
+  /** @param epoch identifies the history; a store that starts empty needs one of its own */
+  constructor(epoch: string) {
+    this.epoch = epoch;
+  }
+
+  transaction<T>(work: () => T): T {
+    invariant(this.#journal === undefined, "a transaction is not nested");
+    const journal: (() => void)[] = [];
+    this.#journal = journal;
+    try {
+      const result = work();
+      invariant(!(result instanceof Promise), "the work of a transaction is synchronous");
+      return result;
+    } catch (error) {
+      for (const undo of journal.reverse()) undo();
+      throw error;
+    } finally {
+      this.#journal = undefined;
+    }
+  }
+
+  scopes(): readonly string[] {
+    return [...this.#scopes.keys()].sort(compareText);
+  }
+
+  head(scope: string): LogHead {
+    return this.#scopes.get(scope)?.head ?? NO_HEAD;
+  }
+
+  row(scope: string, entity: string, id: string): StoredRow | undefined {
+    return this.#scopes.get(scope)?.rows.get(entity)?.get(id);
+  }
+
+  rows(scope: string, entity: string): readonly StoredRow[] {
+    const rows = this.#scopes.get(scope)?.rows.get(entity)?.values() ?? [];
+    return [...rows].filter((row) => row.live).sort((a, b) => compareText(a.id, b.id));
+  }
+
+  append(scope: string, change: Change): void {
+    const { state, journal } = this.#written(scope);
+    const { head, changes } = state;
+    invariant(change.cursor === head.cursor + 1, "a change goes to the end of its log");
+    invariant(change.time >= head.time, "time does not fall within a log");
+    changes.push(Object.freeze({ ...change }));
+    state.head = Object.freeze({ ...head, cursor: change.cursor, time: change.time });
+    journal.push(() => {
+      changes.pop();
+      state.head = head;
+    });
+  }
+
+  putRow(scope: string, row: StoredRow): void {
+    const { state, journal } = this.#written(scope);
+    let rows = state.rows.get(row.entity);
+    if (rows === undefined) {
+      rows = new Map();
+      state.rows.set(row.entity, rows);
+    }
+    put(rows, row.id, row, journal);
+  }
+
+  changes(scope: string, after: number, limit: number): readonly Change[] {
+    const state = this.#scopes.get(scope);
+    if (state === undefined) return [];
+    const start = Math.max(0, after - state.head.floor);
+    return state.changes.slice(start, start + Math.max(0, limit));
+  }
+
+  client(scope: string, client: string): ClientRecord | undefined {
+    return this.#scopes.get(scope)?.clients.get(client);
+  }
+
+  putClient(scope: string, record: ClientRecord): void {
+    const { state, journal } = this.#written(scope);
+    put(state.clients, record.client, record, journal);
+  }
+
+  outcome(scope: string, mutation: string): Outcome | undefined {
+    return this.#scopes.get(scope)?.outcomes.get(mutation);
+  }
+
+  putOutcome(scope: string, outcome: Outcome): void {
+    const { state, journal } = this.#written(scope);
+    put(state.outcomes, outcome.mutation, outcome, journal);
+  }
+
+  snapshot(scope: string): SnapshotReader {
+    const collections = this.#scopes.get(scope)?.rows ?? new Map<string, never>();
+    const entities = [...collections.keys()].sort(compareText);
+    return pagesOf(this.head(scope).cursor, entities.flatMap((entity) => this.rows(scope, entity)));
+  }
+
+  trim(scope: string, retention: Retention): number {
+    if (this.#journal === undefined) return this.transaction(() => this.trim(scope, retention));
+    if (!this.#scopes.has(scope)) return 0;
+    const { state, journal } = this.#written(scope);
+    const { head, changes, clients } = state;
+    const young = changes.find((change) => change.time >= retention.before);
+    const aged = young === undefined ? head.cursor : young.cursor - 1;
+    const floor = Math.min(
+      head.cursor,
+      Math.max(head.floor, head.cursor - retention.changes, aged),
+    );
+    state.changes = changes.slice(floor - head.floor);
+    state.head = Object.freeze({ ...head, floor });
+    journal.push(() => {
+      state.changes = changes;
+      state.head = head;
+    });
+    for (const rows of state.rows.values()) {
+      for (const row of rows.values()) {
+        if (!row.live && row.cursor <= floor) remove(rows, row.id, journal);
+      }
+    }
+    for (const { mutation, client, seq, time } of state.outcomes.values()) {
+      const lastSeq = clients.get(client)?.lastSeq ?? 0;
+      const kept = client !== "" && seq > lastSeq - retention.outcomes;
+      if (time < retention.before && !kept) remove(state.outcomes, mutation, journal);
+    }
+    return floor - head.floor;
+  }
+
+  /** Nothing to give back; the contents stay readable. */
+  close(): void {}
+
+  #written(scope: string): { state: ScopeState; journal: (() => void)[] } {
+    const journal = this.#journal;
+    invariant(journal !== undefined, "a store is written inside a transaction");
+    let state = this.#scopes.get(scope);
+    if (state === undefined) {
+      state = {
+        head: NO_HEAD,
+        changes: [],
+        rows: new Map(),
+        clients: new Map(),
+        outcomes: new Map(),
+      };
+      this.#scopes.set(scope, state);
+      journal.push(() => this.#scopes.delete(scope));
+    }
+    return { state, journal };
+  }
+}
+
+/** A snapshot reader over rows that were read before, in their order. */
+export function pagesOf(cursor: number, rows: readonly StoredRow[]): SnapshotReader {
+  let position = 0;
+  let closed = false;
+  return {
+    cursor,
+    next(limit) {
+      invariant(!closed, "a snapshot is not read after its close");
+      const page = rows.slice(position, position + Math.max(0, limit));
+      position += page.length;
+      return page;
+    },
+    close() {
+      closed = true;
+    },
+  };
+}
+
+/** Sets a copy of the value: a caller's later change to its own object must not reach the store. */
+function put<T>(map: Map<string, T>, key: string, value: T, journal: (() => void)[]): void {
+  const earlier = map.get(key);
+  map.set(key, Object.freeze({ ...value }));
+  journal.push(() => {
+    if (earlier === undefined) map.delete(key);
+    else map.set(key, earlier);
+  });
+}
+
+function remove<T>(map: Map<string, T>, key: string, journal: (() => void)[]): void {
+  const earlier = map.get(key);
+  invariant(earlier !== undefined, "what is removed exists");
+  map.delete(key);
+  journal.push(() => map.set(key, earlier));
+}

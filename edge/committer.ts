@@ -1,0 +1,79 @@
+/**
+ * Group commit: pushes that arrive while the disk is busy are decided in one transaction.
+ *
+ * One fsync then pays for all of them, and nobody is answered before it.
+ */
+import type { DriftlessError } from "../core/errors.ts";
+import type { MutationResult, PushRequest, ScopeCommit, SyncServer } from "../core/server.ts";
+
+/** Mutations in one transaction at the most: it bounds how long the others wait. */
+export const COMMIT_MUTATIONS_MAX = 2_000;
+
+interface Waiting extends PushRequest {
+  readonly resolve: (results: readonly MutationResult[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a {@linkcode Committer} is made of. */
+export interface CommitterOptions {
+  readonly server: SyncServer;
+  /** Calls back after the input that is waiting now has been read. */
+  readonly defer: (work: () => void) => void;
+  /** Hears of every commit, after it is durable and before its callers are answered. */
+  readonly committed: (commits: readonly ScopeCommit[]) => void;
+}
+
+/** Collects pushes and decides them together. */
+export class Committer {
+  readonly #options: CommitterOptions;
+  #waiting: Waiting[] = [];
+  #scheduled = false;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Decides mutations; resolves when the decision is durable.
+   *
+   * @throws {DriftlessError} `store_failed`: nothing was decided
+   */
+  push(request: PushRequest): Promise<readonly MutationResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...request, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.defer(() => {
+      this.#scheduled = false;
+      this.#commit();
+    });
+  }
+
+  #commit(): void {
+    const group = this.#takeGroup();
+    if (this.#waiting.length > 0) this.#schedule();
+    try {
+      const { results, commits } = this.#options.server.push(group);
+      this.#options.committed(commits);
+      group.forEach(({ resolve }, index) => resolve(results[index] ?? []));
+    } catch (error) {
+      for (const { reject } of group) reject(error as DriftlessError);
+    }
+  }
+
+  #takeGroup(): readonly Waiting[] {
+    let mutations = 0;
+    let count = 0;
+    for (const waiting of this.#waiting) {
+      mutations += waiting.mutations.length;
+      if (count > 0 && mutations > COMMIT_MUTATIONS_MAX) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * The one handler of an app: every route, on web standards only.
+ *
+ *     POST /_sync/push, /_sync/pull, /_sync/snapshot   sync over HTTP
+ *     POST /_live/ticket, then GET /_live?ticket=…     sync over one WebSocket
+ *     POST and DELETE /_session                        a token into a cookie, and out of it
+ *     GET  /healthz                                    is it well
+ *     GET  everything else                             the app's own pages
+ *
+ * HTTP requests and WebSocket upgrades pass the same admission: host, origin, identity.
+ */
+import { type Context, Hono } from "hono";
+import { deleteCookie, setCookie } from "hono/cookie";
+import { cors } from "hono/cors";
+import { secureHeaders } from "hono/secure-headers";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { AnyApp } from "../core/app.ts";
+import { DriftlessError, ERROR_STATUS } from "../core/errors.ts";
+import { PUSH_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX } from "../core/limits.ts";
+import { SyncServer } from "../core/server.ts";
+import type { Store } from "../core/store.ts";
+import { type Admission, admit } from "./admission.ts";
+import { readBody } from "./body.ts";
+import { Committer } from "./committer.ts";
+import { COOKIE_NAME, type Identity } from "./identity.ts";
+import { LiveHub, publicError, SWEEP_MS } from "./live.ts";
+import { errorText, type Log } from "./log.ts";
+import { type Rate, RateLimiter } from "./rate.ts";
+import type { Peer, Upgrade } from "./socket.ts";
+import { RateLimitedError, SyncDoors } from "./sync_doors.ts";
+import { Tickets } from "./tickets.ts";
+
+/** A page or another file that the handler serves. */
+export interface Asset {
+  readonly type: string;
+  readonly body: string;
+  readonly etag: string;
+}
+
+/** What a handler is made of. */
+export interface HandlerOptions extends Admission {
+  readonly store: Store;
+  readonly log: Log;
+  readonly version: string;
+  /** Files by path. */
+  readonly assets?: Readonly<Record<string, Asset>>;
+  /** Calls back after the input that is waiting now has been read. @default {setTimeout} */
+  readonly defer?: (work: () => void) => void;
+}
+
+/** An app behind its doors. */
+export interface Handler {
+  fetch(request: Request, peer?: Peer): Promise<Response>;
+  /** Answers a WebSocket request on {@linkcode LIVE_PATH}. */
+  upgrade(request: Request, peer: Peer): Promise<Response | Upgrade>;
+  /** Looks for commits that another process made, and tells who is connected. */
+  noticeForeignCommits(): void;
+  /** Stops timers. The store stays open. */
+  close(): void;
+}
+
+/** Where the WebSocket is. */
+export const LIVE_PATH = "/_live";
+/** Mutations of one principal, where principals are known. */
+export const MUTATION_RATE: Rate = { perSecond: 2_000, burst: 20_000 };
+/** Tickets of one address. */
+export const TICKET_RATE: Rate = { perSecond: 20, burst: 200 };
+/** How often the log is trimmed to its retention, in milliseconds. */
+const TRIM_MS = 60 * 60 * 1000;
+/** The longest that a browser keeps the cookie, in seconds. */
+const COOKIE_SECONDS_MAX = 400 * 24 * 60 * 60;
+
+type Env = { Bindings: { peer: Peer } };
+
+/**
+ * Makes the handler of an app on a store.
+ *
+ * @throws {TypeError} when the admission is neither open nor able to tell principals apart
+ */
+export function createHandler(app: AnyApp, options: HandlerOptions): Handler {
+  return new AppHandler(app, options);
+}
+
+class AppHandler implements Handler {
+  readonly #options: HandlerOptions;
+  readonly #server: SyncServer;
+  readonly #committer: Committer;
+  readonly #doors: SyncDoors;
+  readonly #live: LiveHub;
+  readonly #tickets: Tickets;
+  readonly #ticketRate: RateLimiter;
+  readonly #routes: Hono<Env>;
+  readonly #timers: ReturnType<typeof setInterval>[];
+
+  constructor(app: AnyApp, options: HandlerOptions) {
+    this.#options = options;
+    const { store, log, defer = (work) => setTimeout(work, 0) } = options;
+    const now = () => performance.now();
+    this.#server = new SyncServer({
+      app,
+      store,
+      clock: { now: () => Date.now() },
+      open: options.open,
+      onFailure: (error, where) => log.error("app failed", { where, error: errorText(error) }),
+    });
+    this.#committer = new Committer({
+      server: this.#server,
+      defer,
+      committed: (commits) => this.#live.committed(commits),
+    });
+    const mutationRate = new RateLimiter(MUTATION_RATE, now);
+    const spend = ({ principal }: Identity, count: number) =>
+      principal === null ? 0 : mutationRate.take(principal.id, count);
+    const parts = { server: this.#server, committer: this.#committer, spend };
+    this.#doors = new SyncDoors(parts);
+    this.#live = new LiveHub({ ...parts, log, now });
+    const random = {
+      bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
+    };
+    this.#tickets = new Tickets(random, now);
+    this.#ticketRate = new RateLimiter(TICKET_RATE, now);
+    this.#routes = this.#createRoutes();
+    this.#timers = [
+      setInterval(() => this.#live.sweep(), SWEEP_MS),
+      setInterval(() => this.#trim(), TRIM_MS),
+    ];
+  }
+
+  async fetch(request: Request, peer: Peer = { remoteAddress: "" }): Promise<Response> {
+    return await this.#routes.fetch(request, { peer });
+  }
+
+  async upgrade(request: Request, peer: Peer): Promise<Response | Upgrade> {
+    try {
+      const url = new URL(request.url);
+      if (url.pathname !== LIVE_PATH) throw notFound();
+      admit(request, this.#options);
+      if (this.#live.isFull) throw new DriftlessError("unavailable", "The server is full");
+      const identity = this.#tickets.redeem(url.searchParams.get("ticket"));
+      await Promise.resolve();
+      return { accept: (socket) => this.#live.accept(socket, identity) };
+    } catch (error) {
+      return this.#failure(error, peer);
+    }
+  }
+
+  noticeForeignCommits(): void {
+    this.#live.catchUp();
+  }
+
+  close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  #createRoutes(): Hono<Env> {
+    const { origins, version } = this.#options;
+    const routes = new Hono<Env>();
+    routes.use(secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+        objectSrc: ["'none'"],
+      },
+      strictTransportSecurity: false,
+    }));
+    routes.use(cors({
+      origin: (origin) => origins.includes(origin) ? origin : null,
+      allowMethods: ["GET", "POST", "DELETE"],
+      allowHeaders: ["authorization", "content-type"],
+      credentials: true,
+    }));
+    routes.get("/healthz", () => this.#health(version));
+    routes.post("/_sync/push", async (c) => {
+      const text = await readBody(c.req.raw, PUSH_BODY_BYTES_MAX);
+      return json(await this.#doors.push(await this.#identify(c), text));
+    });
+    routes.post("/_sync/pull", async (c) => {
+      const text = await readBody(c.req.raw, REQUEST_BODY_BYTES_MAX);
+      return compressed(c.req.raw, json(this.#doors.pull(await this.#identify(c), text)));
+    });
+    routes.post("/_sync/snapshot", async (c) => {
+      const text = await readBody(c.req.raw, REQUEST_BODY_BYTES_MAX);
+      return compressed(c.req.raw, json(this.#doors.snapshot(await this.#identify(c), text)));
+    });
+    routes.post("/_live/ticket", async (c) => {
+      const identity = await this.#identify(c);
+      const wait = this.#ticketRate.take(c.env.peer.remoteAddress);
+      if (wait > 0) throw new RateLimitedError("Cannot give out so many tickets", wait);
+      return json(JSON.stringify({ ticket: this.#tickets.issue(identity) }));
+    });
+    routes.post("/_session", async (c) => await this.#signIn(c));
+    routes.delete("/_session", async (c) => {
+      await this.#identify(c);
+      deleteCookie(c, COOKIE_NAME, { path: "/", secure: true });
+      return c.body(null, 204);
+    });
+    routes.get("*", (c) => this.#asset(c.req.raw, new URL(c.req.url).pathname));
+    routes.all("*", (c) => {
+      throw new DriftlessError("method_not_allowed", `Cannot ${c.req.method} this path`);
+    });
+    routes.onError((error, c) => this.#failure(error, c.env.peer));
+    return routes;
+  }
+
+  #identify(c: Context<Env>): Promise<Identity> {
+    return this.#options.authenticate(c, admit(c.req.raw, this.#options));
+  }
+
+  async #signIn(c: Context<Env>): Promise<Response> {
+    const { principal, expires, explicit } = await this.#identify(c);
+    const token = /^Bearer (\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+    if (principal === null || !explicit || token === undefined) {
+      throw new DriftlessError("unauthenticated", `Cannot sign in: send "Bearer TOKEN"`);
+    }
+    const left = Math.floor((expires - Date.now()) / 1000);
+    setCookie(c, COOKIE_NAME, token, {
+      path: "/",
+      secure: true,
+      httpOnly: true,
+      sameSite: "Lax",
+      maxAge: Math.max(0, Math.min(COOKIE_SECONDS_MAX, left)),
+    });
+    return c.body(null, 204);
+  }
+
+  #health(version: string): Response {
+    // A read, so that a store that is gone is not reported as well.
+    this.#server.head("");
+    return json(JSON.stringify({ status: "ok", version, connections: this.#live.size }));
+  }
+
+  #asset(request: Request, path: string): Response {
+    const { assets = {} } = this.#options;
+    const asset = Object.hasOwn(assets, path) ? assets[path] : undefined;
+    if (asset === undefined) throw notFound();
+    const headers = { "content-type": asset.type, etag: asset.etag, "cache-control": "no-cache" };
+    if (request.headers.get("if-none-match") === asset.etag) {
+      return new Response(null, { status: 304, headers });
+    }
+    return compressed(request, new Response(asset.body, { headers }));
+  }
+
+  #failure(error: unknown, peer: Peer): Response {
+    const known = publicError(error, this.#options.log);
+    const headers: Record<string, string> = {};
+    if (known instanceof RateLimitedError) {
+      headers["retry-after"] = String(Math.ceil(known.retryAfterMs / 1000));
+      this.#options.log.info("rate limited", { peer: peer.remoteAddress });
+    }
+    const body = JSON.stringify({ code: known.code, error: known.message });
+    return json(body, ERROR_STATUS[known.code] as ContentfulStatusCode, headers);
+  }
+
+  #trim(): void {
+    const { log } = this.#options;
+    try {
+      const changes = this.#server.trim();
+      if (changes > 0) log.info("log trimmed", { changes });
+    } catch (error) {
+      log.error("trim failed", { error: errorText(error) });
+    }
+  }
+}
+
+function json(
+  body: string | ReadableStream<Uint8Array>,
+  status: ContentfulStatusCode = 200,
+  headers: Record<string, string> = {},
+): Response {
+  return new Response(body as BodyInit, {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store", ...headers },
+  });
+}
+
+/** Compresses where the caller can read it. */
+function compressed(request: Request, response: Response): Response {
+  const accepts = request.headers.get("accept-encoding") ?? "";
+  if (response.body === null || !/\bgzip\b/.test(accepts)) return response;
+  const headers = new Headers(response.headers);
+  headers.set("content-encoding", "gzip");
+  headers.append("vary", "accept-encoding");
+  return new Response(response.body.pipeThrough(new CompressionStream("gzip")), { headers });
+}
+
+function notFound(): DriftlessError {
+  return new DriftlessError("not_found", "There is nothing at this path");
+}

@@ -1,0 +1,61 @@
+/**
+ * What waits to be sent to one peer: bounded in messages and bytes.
+ *
+ * A peer that does not keep up is cut, never waited for: it resumes from its cursor, and nobody else
+ * notices.
+ */
+import { type Socket, SOCKET_OUTBOX_BYTES_MAX } from "./socket.ts";
+
+/** Messages that wait for one peer at the most. */
+export const OUTBOX_MESSAGES_MAX = 256;
+/** Bytes in the socket above which further messages wait here, where they can be counted. */
+export const OUTBOX_SOCKET_BYTES_MAX = 64 * 1024;
+
+/** A bounded queue in front of one socket. */
+export class Outbox {
+  readonly #socket: Socket;
+  readonly #overflow: () => void;
+  #waiting: Uint8Array[] = [];
+  #bytes = 0;
+  #closed = false;
+
+  /** `overflow` is told once, after the peer was cut. */
+  constructor(socket: Socket, overflow: () => void) {
+    this.#socket = socket;
+    this.#overflow = overflow;
+  }
+
+  /** Sends now if the peer keeps up, later if it is behind, and cuts it if it is too far behind. */
+  send(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    if (this.#waiting.length === 0 && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX) {
+      this.#socket.send(bytes);
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#bytes += bytes.length;
+    if (this.#waiting.length > OUTBOX_MESSAGES_MAX || this.#bytes > SOCKET_OUTBOX_BYTES_MAX) {
+      this.close();
+      this.#socket.terminate();
+      this.#overflow();
+    }
+  }
+
+  /** The socket has taken everything: goes on with what waits. */
+  drained(): void {
+    let sent = 0;
+    while (sent < this.#waiting.length && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX) {
+      const bytes = this.#waiting[sent++] as Uint8Array;
+      this.#bytes -= bytes.length;
+      this.#socket.send(bytes);
+    }
+    this.#waiting.splice(0, sent);
+  }
+
+  /** Forgets what waits. */
+  close(): void {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,144 @@
+/** Calls the host's functions for one HTTP request; no error and no endless body gets past it. */
+import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
+import {
+  HTTP_BODY_BYTES_MAX,
+  HTTP_BODY_MS_MAX,
+  type ListenOptions,
+  type Peer,
+  type Upgrade,
+} from "./socket.ts";
+
+interface BoundedRequest {
+  readonly request: Request;
+  /** What the peer gets in place of the host's answer, once a bound is crossed. */
+  refusal(): Response | undefined;
+  release(): void;
+}
+
+/** True when the header asks for a WebSocket: its value is compared without regard to case. */
+export function asksForSocket(upgradeHeader: string | null | undefined): boolean {
+  return upgradeHeader?.trim().toLowerCase() === "websocket";
+}
+
+/**
+ * The host's answer to a request, or 413, 408 or 500 in its place. Never rejects. `watchBody` is
+ * for bodies that the server under it does not bound by itself, and costs a stream.
+ */
+export async function answerRequest(
+  options: ListenOptions,
+  request: Request,
+  peer: Peer,
+  watchBody: boolean,
+): Promise<Response> {
+  const lengthHeader = request.headers.get("content-length");
+  if (lengthHeader !== null && Number(lengthHeader) > HTTP_BODY_BYTES_MAX) return bodyTooLarge();
+  const body = watchBody ? request.body : null;
+  if (body === null) return await callHost(options, request, () => options.fetch(request, peer));
+  const bounded = boundBody(request, body, options.bodyMsMax ?? HTTP_BODY_MS_MAX);
+  try {
+    const response = await options.fetch(bounded.request, peer);
+    return bounded.refusal() ?? response;
+  } catch (error) {
+    return bounded.refusal() ?? failure(options, request, error);
+  } finally {
+    bounded.release();
+  }
+}
+
+/** The host's decision on a WebSocket request, or 500 in its place. Never rejects. */
+export async function decideUpgrade(
+  options: ListenOptions,
+  request: Request,
+  peer: Peer,
+): Promise<Response | Upgrade> {
+  return await callHost(options, request, () => options.upgrade(request, peer));
+}
+
+/** The answer to a request that arrives while the server stops. */
+export function stopping(): Response {
+  return refuse("unavailable", "The server is stopping");
+}
+
+async function callHost<T>(
+  options: ListenOptions,
+  request: Request,
+  run: () => T | Promise<T>,
+): Promise<T | Response> {
+  try {
+    return await run();
+  } catch (error) {
+    return failure(options, request, error);
+  }
+}
+
+function boundBody(
+  request: Request,
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+  msMax: number,
+): BoundedRequest {
+  const reader = source.getReader();
+  let refusal: Response | undefined;
+  let bytes = 0;
+  const timer = setTimeout(() => cut(bodyTooSlow()), msMax);
+  let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  // The source is left unread rather than cancelled: to cancel it would cut the connection before
+  // the refusal is sent. The server discards the rest once the answer is out.
+  const cut = (response: Response) => {
+    refusal = response;
+    controller.error(new TypeError("Cannot read the body: it is too large or too slow"));
+  };
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(ownController) {
+      controller = ownController;
+    },
+    async pull() {
+      const { done, value } = await reader.read();
+      if (refusal !== undefined) return;
+      if (done) {
+        clearTimeout(timer);
+        controller.close();
+        return;
+      }
+      bytes += value.byteLength;
+      if (bytes > HTTP_BODY_BYTES_MAX) cut(bodyTooLarge());
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  const { url, method, headers, signal } = request;
+  // Streaming a request body asks for half duplex, which the type of the options does not know.
+  const init: RequestInit & { duplex: "half" } = {
+    method,
+    headers,
+    signal,
+    body: stream,
+    duplex: "half",
+  };
+  return {
+    request: new Request(url, init),
+    refusal: () => refusal,
+    release: () => clearTimeout(timer),
+  };
+}
+
+function bodyTooLarge(): Response {
+  return refuse("too_large", `The body is larger than ${HTTP_BODY_BYTES_MAX} bytes`);
+}
+
+function bodyTooSlow(): Response {
+  return new Response(null, { status: 408, headers: { connection: "close" } });
+}
+
+function failure(options: ListenOptions, request: Request, error: unknown): Response {
+  // Where the peer has gone, reading its body fails, which is nobody's fault here.
+  if (!request.signal.aborted) options.failed(error);
+  return refuse("internal_error", "The server failed");
+}
+
+/** Whoever is refused here may still be sending, so the connection is not used again. */
+function refuse(code: ErrorCode, error: string): Response {
+  return Response.json({ code, error }, {
+    status: ERROR_STATUS[code],
+    headers: { connection: "close" },
+  });
+}

@@ -1,0 +1,139 @@
+/** A running server: an app, its store file and a port, with a start and an end. */
+import { setImmediate } from "node:timers";
+import type { AnyApp } from "../core/app.ts";
+import { type Admission, bySecret, openToAll } from "./admission.ts";
+import { type Asset, createHandler, type Handler } from "./handler.ts";
+import { SECRET_UNITS_MIN } from "./identity.ts";
+import { errorText, type Log } from "./log.ts";
+import type { Listener } from "./socket.ts";
+import { openSqliteStore, type SqliteStore } from "./sqlite_store.ts";
+
+/** What to serve, and where. */
+export interface ServeOptions {
+  readonly app: AnyApp;
+  readonly hostname: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** The SQLite file. */
+  readonly data: string;
+  readonly log: Log;
+  readonly version: string;
+  readonly assets?: Readonly<Record<string, Asset>>;
+  /** Signs tokens. Without it the server is open, and only on loopback. */
+  readonly secret?: string;
+  /** Origins besides the server's own whose pages may use it. */
+  readonly origins?: readonly string[];
+}
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly url: string;
+  /** True in development: no secret, loopback only, everyone may do everything. */
+  readonly open: boolean;
+  /** Stops within {@linkcode SHUTDOWN_MS_MAX}: requests finish, sockets close, the store is closed. */
+  stop(): Promise<void>;
+}
+
+/** How long a shutdown may take, in milliseconds; platforms kill after 5 s. */
+export const SHUTDOWN_MS_MAX = 4_000;
+/** How often to look for commits of other processes, in milliseconds. */
+const FOREIGN_COMMITS_MS = 500;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+
+/**
+ * Starts a server.
+ *
+ * @throws {TypeError} when it would be open to a network, or the secret is too short
+ * @throws {DriftlessError} `store_failed` when the file cannot be used
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { app, hostname, log, secret } = options;
+  const open = secret === undefined;
+  if (open && !LOOPBACK.test(hostname)) {
+    throw new TypeError(
+      `Cannot listen on ${hostname} without a secret: set DRIFTLESS_SECRET to at least ` +
+        `${SECRET_UNITS_MIN} random characters, or use --host 127.0.0.1`,
+    );
+  }
+  if (secret !== undefined && secret.length < SECRET_UNITS_MIN) {
+    throw new TypeError(`Cannot use a secret of fewer than ${SECRET_UNITS_MIN} characters`);
+  }
+  const store = openSqliteStore(options.data);
+  const origins: string[] = [...options.origins ?? []];
+  const hosts: string[] = [];
+  const admission: Admission = {
+    origins,
+    hosts,
+    open,
+    authenticate: secret === undefined ? openToAll : bySecret(secret),
+  };
+  const handler = createHandler(app, {
+    ...admission,
+    store,
+    log,
+    version: options.version,
+    defer: setImmediate,
+    ...(options.assets === undefined ? {} : { assets: options.assets }),
+  });
+  try {
+    const listener = await listen(options, handler);
+    const names = hostNames(hostname, listener.port);
+    origins.push(...names.map((name) => `http://${name}`));
+    // Behind a proxy the host name is the proxy's business, and an origin is required anyway.
+    if (open) hosts.push(...names);
+    return running(`http://${names[0]}`, open, { listener, handler, store, log });
+  } catch (error) {
+    handler.close();
+    store.close();
+    throw error;
+  }
+}
+
+function running(
+  url: string,
+  open: boolean,
+  parts: { listener: Listener; handler: Handler; store: SqliteStore; log: Log },
+): RunningServer {
+  const { listener, handler, store, log } = parts;
+  let version = store.dataVersion();
+  const watch = setInterval(() => {
+    try {
+      const now = store.dataVersion();
+      if (now === version) return;
+      version = now;
+      handler.noticeForeignCommits();
+    } catch (error) {
+      log.error("store failed", { error: errorText(error) });
+    }
+  }, FOREIGN_COMMITS_MS);
+  const stop = async () => {
+    clearInterval(watch);
+    await listener.shutdown(SHUTDOWN_MS_MAX);
+    handler.close();
+    store.close();
+    log.info("stopped");
+  };
+  let stopping: Promise<void> | undefined;
+  return { url, open, stop: () => stopping ??= stop() };
+}
+
+async function listen({ hostname, port, log }: ServeOptions, handler: Handler): Promise<Listener> {
+  const options = {
+    hostname,
+    port,
+    fetch: handler.fetch.bind(handler),
+    upgrade: handler.upgrade.bind(handler),
+    failed: (error: unknown) => log.error("request failed", { error: errorText(error) }),
+  };
+  // Each runtime loads only its own server.
+  if ("Bun" in globalThis) return await (await import("./listen_bun.ts")).listenBun(options);
+  return await (await import("./listen_node.ts")).listenNode(options);
+}
+
+/** What a page on this machine may call the server; the first is the one to print. */
+function hostNames(hostname: string, port: number): readonly string[] {
+  const given = hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
+  const names = [given];
+  if (LOOPBACK.test(hostname)) names.push("localhost", "127.0.0.1", "[::1]");
+  return [...new Set(names)].map((name) => `${name}:${port}`);
+}

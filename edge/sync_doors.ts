@@ -1,0 +1,201 @@
+/**
+ * The sync doors over HTTP: JSON in, JSON out, in shapes that a person can type into curl.
+ *
+ *     POST /_sync/push      { mutations: [{ id, name, scope?, client?, seq?, args?, created_at? }] }
+ *                        →  { results: [{ ok, id, cursor, last_seq, code?, error?, changes? }] }
+ *     POST /_sync/pull      { scope?, cursor, limit? }
+ *                        →  { changes: [{ cursor, scope, entity, id, op, data, time }], has_more, next_cursor }
+ *     POST /_sync/snapshot  { scope? }  →  { data: { entity: { id: record } }, cursor }
+ *
+ * Records are spliced in as the text that the store holds: nothing is parsed on the way out.
+ */
+import type { Change } from "../core/change.ts";
+import { DriftlessError } from "../core/errors.ts";
+import { isJsonObject, type JsonObject, parseJson } from "../core/json.ts";
+import { PULL_LIMIT_DEFAULT, PUSH_BATCH_MAX } from "../core/limits.ts";
+import {
+  checkInteger,
+  checkMutation,
+  checkName,
+  checkScope,
+  type Mutation,
+} from "../core/mutation.ts";
+import type { MutationResult, SyncServer } from "../core/server.ts";
+import type { SnapshotReader } from "../core/store.ts";
+import type { Committer } from "./committer.ts";
+import type { Identity } from "./identity.ts";
+
+/** Rows that a snapshot reads at once: it bounds how long the others wait. */
+const SNAPSHOT_PAGE_ROWS = 2_000;
+
+/** What the doors open to. */
+export interface SyncDoorsOptions {
+  readonly server: SyncServer;
+  readonly committer: Committer;
+  /** Spends what one principal may push; returns how long to wait, in milliseconds, or 0. */
+  readonly spend: (identity: Identity, mutations: number) => number;
+}
+
+/** The doors; each takes the text of a body, and throws a {@linkcode DriftlessError}. */
+export class SyncDoors {
+  readonly #options: SyncDoorsOptions;
+
+  constructor(options: SyncDoorsOptions) {
+    this.#options = options;
+  }
+
+  /** Decides a batch. One that is malformed is refused by itself; a refused scope refuses all. */
+  async push(identity: Identity, text: string): Promise<string> {
+    const { server, committer, spend } = this.#options;
+    const { principal } = identity;
+    const { mutations: list } = bodyOf(text);
+    if (!Array.isArray(list) || list.length === 0 || list.length > PUSH_BATCH_MAX) {
+      throw new DriftlessError(
+        "invalid_mutation",
+        `"mutations" must be a list of 1 to ${PUSH_BATCH_MAX} mutations`,
+      );
+    }
+    const read = list.map(readMutation);
+    const good = read.filter((item): item is Mutation => !(item instanceof DriftlessError));
+    for (const scope of new Set(good.map((mutation) => mutation.scope))) {
+      if (server.allows({ principal, scope, action: "write" })) continue;
+      throw new DriftlessError("forbidden", "You may not write in this scope");
+    }
+    const wait = spend(identity, good.length);
+    if (wait > 0) throw new RateLimitedError("Cannot take so many mutations", wait);
+    const decided = good.length === 0 ? [] : await committer.push({ principal, mutations: good });
+    const results = decided[Symbol.iterator]();
+    const parts = read.map((item, index) => {
+      if (!(item instanceof DriftlessError)) {
+        return resultText(item.scope, results.next().value as MutationResult);
+      }
+      const given = list[index];
+      const id = isJsonObject(given) && typeof given.id === "string" ? given.id : null;
+      return JSON.stringify({ ok: false, id, code: item.code, error: item.message });
+    });
+    return `{"results":[${parts.join(",")}]}`;
+  }
+
+  /** One page of the log. */
+  pull(identity: Identity, text: string): string {
+    const { server } = this.#options;
+    const body = bodyOf(text);
+    const scope = this.#readable(identity, body.scope);
+    const cursor = checkInteger(body.cursor ?? 0, "cursor");
+    const limit = typeof body.limit === "number" ? Math.trunc(body.limit) : PULL_LIMIT_DEFAULT;
+    const lastSeq = body.client === undefined
+      ? ""
+      : `,"last_seq":${
+        server.lastSeq(scope, checkName(body.client, "client"), identity.principal)
+      }`;
+    const { changes, hasMore, nextCursor } = server.pull(scope, cursor, limit);
+    const list = changes.map((change) => changeText(scope, change)).join(",");
+    const epoch = JSON.stringify(server.epoch);
+    return `{"changes":[${list}],"has_more":${hasMore},"next_cursor":${nextCursor},` +
+      `"epoch":${epoch}${lastSeq}}`;
+  }
+
+  /** All rows of a scope as one JSON text, in parts. */
+  snapshot(identity: Identity, text: string): ReadableStream<Uint8Array> {
+    const { server } = this.#options;
+    const scope = this.#readable(identity, bodyOf(text).scope);
+    const { time } = server.head(scope);
+    const reader = server.snapshot(scope);
+    const end = `},"cursor":${reader.cursor},"epoch":${
+      JSON.stringify(server.epoch)
+    },"time":${time}}`;
+    return snapshotStream(reader, end);
+  }
+
+  #readable({ principal }: Identity, value: unknown): string {
+    const scope = checkScope(value);
+    if (!this.#options.server.allows({ principal, scope, action: "read" })) {
+      throw new DriftlessError("forbidden", "You may not read this scope");
+    }
+    return scope;
+  }
+}
+
+/** Too many requests, and when to come back. */
+export class RateLimitedError extends DriftlessError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super("rate_limited", message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The JSON object that every door takes; no body counts as `{}`. */
+function bodyOf(text: string): JsonObject {
+  const body = text === "" ? {} : parseJson(text);
+  if (!isJsonObject(body)) throw new DriftlessError("malformed", "The body must be a JSON object");
+  return body;
+}
+
+function readMutation(value: unknown): Mutation | DriftlessError {
+  try {
+    if (!isJsonObject(value)) {
+      throw new DriftlessError("invalid_mutation", "A mutation must be a JSON object");
+    }
+    return checkMutation({ ...value, createdAt: readTime(value.created_at) });
+  } catch (error) {
+    if (error instanceof DriftlessError) return error;
+    throw error;
+  }
+}
+
+/** A time in milliseconds, or as RFC 3339 text. */
+function readTime(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const time = Date.parse(value);
+  if (Number.isNaN(time)) {
+    throw new DriftlessError("invalid_mutation", `"created_at" is neither a number nor a time`);
+  }
+  return Math.max(0, time);
+}
+
+function resultText(scope: string, result: MutationResult): string {
+  const { ok, id, cursor, lastSeq, code, error, changes } = result;
+  const head = JSON.stringify({
+    ok,
+    id,
+    cursor,
+    last_seq: lastSeq,
+    ...(ok ? {} : { code, error }),
+  });
+  if (changes.length === 0) return head;
+  const list = changes.map((change) => changeText(scope, change)).join(",");
+  return `${head.slice(0, -1)},"changes":[${list}]}`;
+}
+
+function changeText(scope: string, { cursor, entity, id, op, json, time }: Change): string {
+  const head = JSON.stringify({ cursor, scope, entity, id, op, time: new Date(time) });
+  return json === null ? head : `${head.slice(0, -1)},"data":${json}}`;
+}
+
+function snapshotStream(reader: SnapshotReader, end: string): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let open = "";
+  let started = false;
+  return new ReadableStream({
+    pull(controller) {
+      const rows = reader.next(SNAPSHOT_PAGE_ROWS);
+      let text = started ? "" : `{"data":{`;
+      started = true;
+      for (const { entity, id, json } of rows) {
+        if (entity === open) text += ",";
+        else text += `${open === "" ? "" : "},"}${JSON.stringify(entity)}:{`;
+        open = entity;
+        text += `${JSON.stringify(id)}:${json}`;
+      }
+      if (rows.length > 0) return controller.enqueue(encoder.encode(text));
+      reader.close();
+      controller.enqueue(encoder.encode(`${text}${open === "" ? "" : "}"}${end}`));
+      controller.close();
+    },
+    cancel() {
+      reader.close();
+    },
+  });
+}

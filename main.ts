@@ -1,0 +1,11 @@
+/** The program `driftless`. */
+import process from "node:process";
+import { run } from "./edge/command_line.ts";
+import { assets } from "./edge/assets_gen.ts";
+import demo from "./ui/demo/app.ts";
+import config from "./deno.json" with { type: "json" };
+
+if (import.meta.main) {
+  const program = { version: config.version, demo: { app: demo, assets } };
+  process.exitCode = await run(process.argv.slice(2), program);
+}

@@ -1,0 +1,100 @@
+/** The house as it stands: names and places of all files, what each program loads, the lock files. */
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { importProblem, pathProblem, roomOf } from "../../scripts/house.ts";
+import { presentOf, ROOT } from "../../scripts/steps.ts";
+
+/** Folders that no one commits; of those with a dot in front, `.ci` and `.github` belong here. */
+const SKIPPED = /^(?:\.(?!ci$|github$).*|node_modules|coverage|build)$/;
+
+/** The top level, fixed: a new folder is a decision, not an accident. */
+const TOP_FOLDERS: readonly string[] = [
+  ...[".ci", ".github", "core", "edge", "scripts", "tests", "ui", "wasm"],
+];
+
+async function filesUnder(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/${folder}`)) {
+    if (isDirectory && SKIPPED.test(name)) continue;
+    const path = folder === "" ? name : `${folder}/${name}`;
+    files.push(...(isDirectory ? await filesUnder(path) : [path]));
+  }
+  return files;
+}
+
+/** The modules that a program loads: paths of files, or specifiers of packages. */
+async function graphOf(entry: string): Promise<string[]> {
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", entry],
+    cwd: ROOT,
+    stderr: "null",
+  }).output();
+  assert(success, `deno info ${entry} failed`);
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    modules: ReadonlyArray<{ specifier: string }>;
+  };
+  return modules.map(({ specifier }) =>
+    decodeURIComponent(specifier).replace(`file://${ROOT}/`, "")
+  );
+}
+
+Deno.test("every file has a place and a name that the house allows", async () => {
+  const files = await filesUnder("");
+  assert(files.includes("deno.json"));
+  assertEquals(files.map(pathProblem).filter((problem) => problem !== null), []);
+});
+
+Deno.test("every folder of the top level is one of the house", async () => {
+  const folders = (await filesUnder("")).filter((path) => path.includes("/"))
+    .map((path) => path.split("/")[0] ?? "");
+  assertEquals([...new Set(folders)].filter((folder) => !TOP_FOLDERS.includes(folder)), []);
+});
+
+Deno.test("the lock files name no host", async () => {
+  for (const lock of ["deno.lock", "scripts/proto.lock"]) {
+    assertFalse((await Deno.readTextFile(`${ROOT}/${lock}`)).includes("://"), lock);
+  }
+});
+
+Deno.test("the server loads nothing of the browser's half and no package for tests", async () => {
+  for (const entry of await presentOf(["main.ts", "edge/server.ts"])) {
+    const graph = await graphOf(entry);
+    assert(graph.includes(entry));
+    assertEquals(graph.filter((module) => roomOf(module) === "client"), [], entry);
+    assertEquals(
+      graph.filter((module) => /fast-check|playwright|miniflare|binaryen/.test(module)),
+      [],
+    );
+  }
+});
+
+Deno.test("the public module loads nothing of the server", async () => {
+  for (const entry of await presentOf(["mod.ts"])) {
+    const graph = await graphOf(entry);
+    assert(graph.includes(entry));
+    assertEquals(graph.filter((module) => roomOf(module) === "edge"), []);
+    assertEquals(graph.filter((module) => module.startsWith("node:")), []);
+  }
+});
+
+Deno.test("roomOf knows the rooms of the design", () => {
+  assertEquals(
+    [
+      "core/app.ts",
+      "core/wire/messages.ts",
+      "wasm/kernel.wat",
+      "ui/island.ts",
+      "ui/client/bridge.ts",
+      "ui/demo/demo.ts",
+      "edge/host.ts",
+      "main.ts",
+      "README.md",
+    ].map(roomOf),
+    ["core", "wire", "wasm", "ui", "client", "demo", "edge", "entry", null],
+  );
+});
+
+Deno.test("importProblem follows a path that leaves the folder and comes back", () => {
+  const edge = { from: "edge/host.ts", isTypeOnly: false };
+  assertEquals(importProblem({ ...edge, specifier: "../core/../edge/room.ts" }), null);
+  assert(importProblem({ ...edge, specifier: "./../edge/../ui/./client/boot.ts" }) !== null);
+});

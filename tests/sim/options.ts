@@ -1,0 +1,102 @@
+/** What a world is like: every seed draws its own subset of faults, and its own rates. */
+import { Prng } from "./prng.ts";
+
+/** How a client talks to the server. */
+export type Transport = "live" | "http" | "mixed";
+
+/** The options of one world. A rate of 0 means never; a mean is a time between two of a kind. */
+export interface SimOptions {
+  readonly seed: number;
+  readonly transports: readonly Transport[];
+  readonly scopes: number;
+  /** How long faults and calls go on, in virtual milliseconds. */
+  readonly durationMs: number;
+  readonly callMeanMs: number;
+  /** Chance that a call is the first of several at once. */
+  readonly burstChance: number;
+  readonly burstMax: number;
+  readonly notes: boolean;
+  readonly blobRows: number;
+  readonly blobSize: number;
+  /** Somebody else writes more changes at once than a live catch-up goes through. */
+  readonly flood: boolean;
+  readonly latencyMs: number;
+  readonly clogChance: number;
+  readonly cutMeanMs: number;
+  readonly halfOpenChance: number;
+  readonly httpLossChance: number;
+  readonly httpTwiceChance: number;
+  readonly lateAnswers: boolean;
+  readonly pullLimit: number;
+  readonly offlineMeanMs: number;
+  readonly clientCrashMeanMs: number;
+  /** Chance that a crashed client comes back as a new one that takes over the queue. */
+  readonly adoptChance: number;
+  readonly evictMeanMs: number;
+  readonly storageDelayMs: number;
+  readonly storageFailChance: number;
+  readonly groupDelayMs: number;
+  readonly pokesFirst: boolean;
+  readonly serverCrashMeanMs: number;
+  /** Chance that a commit is cut short by a crash, before, in, or after it. */
+  readonly commitCrashChance: number;
+  readonly storeFailChance: number;
+  readonly trimMeanMs: number;
+  readonly trimKeeps: number;
+  readonly restore: "none" | "same-epoch" | "new-epoch";
+  readonly skewMs: number;
+  readonly clockJumpMeanMs: number;
+  readonly accessFlipMeanMs: number;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The options of a seed. */
+export function drawOptions(seed: number): SimOptions {
+  const prng = new Prng(seed);
+  const some = <T>(chance: number, draw: () => T, otherwise: T): T => {
+    // Drawn in any case, so that one fault does not shift the others.
+    const drawn = draw();
+    return prng.chance(chance) ? drawn : otherwise;
+  };
+  const transport = (): Transport => prng.pick(["live", "live", "live", "http", "mixed"]);
+  const blobs = prng.chance(0.15);
+  return {
+    seed,
+    transports: Array.from({ length: prng.between(2, 5) }, transport),
+    scopes: prng.chance(0.3) ? 2 : 1,
+    durationMs: prng.between(5, 25) * 1000,
+    callMeanMs: prng.between(150, 1500),
+    burstChance: some(0.4, () => 0.1, 0),
+    burstMax: prng.chance(0.1) ? 150 : 8,
+    notes: prng.chance(0.75),
+    blobRows: blobs ? prng.between(1, 40) : 0,
+    blobSize: prng.between(10, 6000),
+    flood: prng.chance(0.01),
+    latencyMs: prng.pick([0, 2, 20, 200]),
+    clogChance: some(0.3, () => prng.float() * 0.05, 0),
+    cutMeanMs: some(0.6, () => prng.between(1000, 8000), 0),
+    halfOpenChance: prng.float(),
+    httpLossChance: some(0.6, () => prng.float() * 0.3, 0),
+    httpTwiceChance: some(0.4, () => prng.float() * 0.4, 0),
+    lateAnswers: prng.chance(0.3),
+    pullLimit: prng.pick([1, 3, 20, 1000]),
+    offlineMeanMs: some(0.4, () => prng.between(3000, 15_000), 0),
+    clientCrashMeanMs: some(0.5, () => prng.between(2000, 12_000), 0),
+    adoptChance: some(0.3, () => prng.float() * 0.6, 0),
+    evictMeanMs: some(0.15, () => prng.between(8000, 20_000), 0),
+    storageDelayMs: prng.pick([1, 10, 100, 600]),
+    storageFailChance: some(0.2, () => prng.float() * 0.1, 0),
+    groupDelayMs: prng.pick([0, 0, 5, 60]),
+    pokesFirst: prng.chance(0.5),
+    serverCrashMeanMs: some(0.4, () => prng.between(3000, 12_000), 0),
+    commitCrashChance: some(0.4, () => prng.float() * 0.15, 0),
+    storeFailChance: some(0.2, () => prng.float() * 0.1, 0),
+    trimMeanMs: some(0.3, () => prng.between(1000, 6000), 0),
+    trimKeeps: prng.between(0, 30),
+    restore: some(0.12, () => prng.pick(["same-epoch", "new-epoch"]), "none"),
+    skewMs: some(0.5, () => 3 * DAY_MS, 0),
+    clockJumpMeanMs: some(0.3, () => prng.between(2000, 10_000), 0),
+    accessFlipMeanMs: some(0.1, () => prng.between(2000, 8000), 0),
+  };
+}

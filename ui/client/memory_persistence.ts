@@ -1,0 +1,67 @@
+/** Storage that lasts as long as the page: for tests, servers and throw-away clients. */
+import type {
+  ClientIdentity,
+  PendingRecord,
+  PersistBatch,
+  PersistedClient,
+  Persistence,
+  ReplicaMove,
+} from "../../core/persistence.ts";
+import type { SnapshotRow } from "../../core/snapshot.ts";
+
+/** A {@linkcode Persistence} in memory. Give the same object to a new client to go on from it. */
+export class MemoryPersistence implements Persistence {
+  #identity: ClientIdentity | null = null;
+  readonly #queue = new Map<number, PendingRecord>();
+  readonly #rows = new Map<string, SnapshotRow>();
+  #cursor = 0;
+  #epoch = "";
+
+  /** What is stored. */
+  load(): Promise<PersistedClient | null> {
+    if (this.#identity === null) return Promise.resolve(null);
+    return Promise.resolve({
+      identity: this.#identity,
+      pending: [...this.#queue.values()].sort((a, b) => a.order - b.order),
+      replica: { rows: [...this.#rows.values()], cursor: this.#cursor, epoch: this.#epoch },
+    });
+  }
+
+  /** Applies steps of the queue. */
+  saveQueue(batches: readonly PersistBatch[]): Promise<void> {
+    for (const { identity, put, drop } of batches) {
+      this.#identity = identity;
+      for (const record of put) this.#queue.set(record.order, record);
+      for (const order of drop) this.#queue.delete(order);
+    }
+    return Promise.resolve();
+  }
+
+  /** Applies moves of the rows. */
+  saveRows(moves: readonly ReplicaMove[]): Promise<void> {
+    for (const move of moves) this.#move(move);
+    return Promise.resolve();
+  }
+
+  /** Nothing to let go of. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #move(move: ReplicaMove): void {
+    if (move.kind === "snapshot") {
+      this.#rows.clear();
+      for (const row of move.rows) this.#rows.set(`${row.entity}\0${row.id}`, row);
+      this.#cursor = move.cursor;
+    } else {
+      if (move.from > this.#cursor) return;
+      for (const { cursor, entity, id, json } of move.changes) {
+        if (cursor <= this.#cursor) continue;
+        if (json === null) this.#rows.delete(`${entity}\0${id}`);
+        else this.#rows.set(`${entity}\0${id}`, { entity, id, json });
+        this.#cursor = cursor;
+      }
+    }
+    this.#epoch = move.epoch;
+  }
+}
