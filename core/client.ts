@@ -46,6 +46,8 @@ export class SyncClient {
   readonly #queue: PendingQueue;
   #token = 0;
   #connection: Connection = "offline";
+  /** The rows are of a history that the server does not have, until a snapshot replaces them. */
+  #isStranded = false;
   /** Queue entries to remove from storage with the next batch. */
   #stale: readonly number[];
   readonly #unconfirmed = new Map<number, readonly Pending[]>();
@@ -53,8 +55,10 @@ export class SyncClient {
   constructor(options: SyncClientOptions) {
     this.#options = options;
     const { app, persisted, random } = options;
+    // A new client that takes over a queue goes on from the times in it.
+    const time = persisted?.pending.reduce((max, entry) => Math.max(max, entry.createdAt), 0) ?? 0;
     this.#identity = persisted?.identity ??
-      { client: randomId(random, 8), decidedSeq: 0, time: 0, clockOffset: 0 };
+      { client: randomId(random, 8), decidedSeq: 0, time, clockOffset: 0 };
     if (persisted !== undefined) {
       const { rows, cursor, epoch } = persisted.replica;
       this.#snapshot.replace(rows, cursor, epoch);
@@ -126,12 +130,14 @@ export class SyncClient {
     return { mutation, token };
   }
 
-  /** Storage holds the batch now. */
-  persisted(token: number): void {
-    for (const pending of this.#unconfirmed.get(token) ?? []) {
-      if (pending.state === "local") pending.state = "queued";
+  /** Storage holds these batches now. */
+  persisted(...tokens: readonly number[]): void {
+    for (const token of tokens) {
+      for (const pending of this.#unconfirmed.get(token) ?? []) {
+        if (pending.state === "local") pending.state = "queued";
+      }
+      this.#unconfirmed.delete(token);
     }
-    this.#unconfirmed.delete(token);
     this.#flush();
   }
 
@@ -187,6 +193,8 @@ export class SyncClient {
 
   /** Takes the next mutations for a push over HTTP; empty when nothing may be sent. */
   takeBatch(): readonly Mutation[] {
+    // Cursors in the answer would not be those of the rows.
+    if (this.#isStranded) return [];
     return this.#queue.takeBatch(this.#identity.decidedSeq, this.#identity.client);
   }
 
@@ -195,8 +203,15 @@ export class SyncClient {
     this.#queue.requeue();
   }
 
-  /** The server decided on mutations that were sent, in the order of sending. */
-  decided(results: readonly WireResult[]): void {
+  /**
+   * The server decided on mutations that were sent, in the order of sending. Over HTTP, `epoch` is the
+   * history that the cursors in the results count in.
+   */
+  decided(results: readonly WireResult[], epoch: string = this.#snapshot.epoch): void {
+    if (epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
+      return this.#otherHistory();
+    }
+    if (this.#snapshot.epoch === "") this.#snapshot.adopt(epoch);
     const acknowledged: Pending[] = [];
     const refused: Pending[] = [];
     const rejections: RejectedMutation[] = [];
@@ -232,6 +247,7 @@ export class SyncClient {
     readonly changes: readonly Change[];
     readonly more: boolean;
   }): void {
+    if (this.#isStranded) return this.#reset();
     if (page.epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
       return this.#otherHistory();
     }
@@ -255,8 +271,9 @@ export class SyncClient {
     const { epoch, cursor, time, rows } = snapshot;
     const overtaken = epoch === this.#snapshot.epoch && cursor < this.#snapshot.cursor;
     if (overtaken && this.#connection === "live") return;
+    this.#isStranded = false;
     this.#snapshot.replace(rows, cursor, epoch);
-    this.#identity = { ...this.#identity, time: Math.max(this.#identity.time, time + 1) };
+    this.#identity = { ...this.#identity, time: Math.max(this.#identity.time, time) };
     const visible = this.#queue.takeVisible(cursor);
     this.view.reset(this.#queue.mutations);
     this.#persist({
@@ -316,7 +333,7 @@ export class SyncClient {
     const { cursor: from, epoch } = this.#snapshot;
     const end = changes.at(-1)?.cursor ?? from;
     const left = [...refused, ...this.#queue.takeVisible(end)];
-    const time = Math.max(this.#identity.time, (changes.at(-1)?.time ?? -1) + 1);
+    const time = Math.max(this.#identity.time, changes.at(-1)?.time ?? 0);
     this.#identity = { ...this.#identity, time };
     if (left.length + changes.length + acknowledged.length === 0) return;
     const differing = this.view.rebase(
@@ -350,6 +367,7 @@ export class SyncClient {
 
   /** The rows here are of a history that the server does not have: start over, lose nothing queued. */
   #otherHistory(): void {
+    this.#isStranded = true;
     // What was acknowledged there may be missing here; its id tells the server if it is not.
     this.#queue.requeueAll();
     this.#renumber();
@@ -376,11 +394,11 @@ export class SyncClient {
     if (this.#connection !== "offline") this.connected();
   }
 
-  /** The hybrid clock: never behind what this client has seen or said. */
+  /** The hybrid clock: later than all that this client has seen or said. */
   #now(): number {
     const { clockOffset, time } = this.#identity;
     const now = this.#options.clock.now() + clockOffset;
-    return Math.max(Math.trunc(now), time);
+    return Math.max(Math.trunc(now), time + 1);
   }
 
   #learnTime(time: number): void {

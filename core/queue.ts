@@ -25,10 +25,10 @@ export interface Pending {
   visibleAt: number;
 }
 
-/** Bytes of mutations in one push message: well below the limit of a live message. */
-const PUSH_BYTES_MAX = 48 * 1024;
-/** What a mutation costs on the wire besides its arguments, in bytes, at the most. */
-const MUTATION_OVERHEAD_BYTES = 1024;
+/** Bytes of mutations in one push message: within the limit of a live message. */
+const PUSH_BYTES_MAX = 60 * 1024;
+/** What a mutation costs on the wire besides its texts, in bytes, at the most. */
+const MUTATION_OVERHEAD_BYTES = 48;
 
 /** The mutations of one client that are not yet part of its snapshot. */
 export class PendingQueue {
@@ -97,10 +97,11 @@ export class PendingQueue {
       if (pending.state === "sent") continue;
       const { id, name, args: value, createdAt } = pending.mutation;
       const args = canonicalText(value);
-      const size = utf8Length(args) + MUTATION_OVERHEAD_BYTES;
+      const texts = utf8Length(id) + utf8Length(name) + utf8Length(args);
+      const size = texts + MUTATION_OVERHEAD_BYTES;
       const last = pushes.at(-1);
       bytes += size;
-      if (last !== undefined && bytes <= PUSH_BYTES_MAX && last.length < PUSH_BATCH_MAX) {
+      if (last !== undefined && bytes <= PUSH_BYTES_MAX) {
         last.push({ id, name, seq, args, createdAt });
       } else {
         pushes.push([{ id, name, seq, args, createdAt }]);

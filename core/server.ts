@@ -101,7 +101,12 @@ export class SyncServer {
     const { authorize } = this.#app;
     if (authorize === undefined) return this.#open || request.principal !== null;
     try {
-      return authorize(request) === true;
+      const answer: unknown = authorize(request);
+      if (answer instanceof Promise) {
+        answer.catch(() => {});
+        throw new TypeError("authorize must not return a promise");
+      }
+      return answer === true;
     } catch (error) {
       this.#onFailure(error, "authorize");
       return false;
@@ -180,15 +185,18 @@ export class SyncServer {
 
   #decide(principal: Principal | null, mutation: Mutation): MutationResult {
     const { scope, client, seq } = mutation;
-    if (!this.allows({ principal, scope, action: "write" })) {
-      return this.#refused(mutation, 0, "forbidden", "You may not write in this scope");
-    }
     const record = client === "" ? undefined : this.#store.client(scope, client);
     if (record !== undefined && record.principal !== (principal?.id ?? "")) {
       return this.#refused(mutation, 0, "forbidden", notTheirs().message);
     }
-    const lastSeq = record?.lastSeq ?? 0;
     const seen = this.#store.outcome(scope, mutation.id);
+    const author = seen && this.#store.client(scope, seen.client);
+    // Strangers leave no trace; whoever has written here before is refused on the record, in order.
+    const isKnown = record !== undefined || author?.principal === (principal?.id ?? "");
+    if (!isKnown && !this.allows({ principal, scope, action: "write" })) {
+      return this.#refused(mutation, 0, "forbidden", NOT_WRITABLE);
+    }
+    const lastSeq = record?.lastSeq ?? 0;
     if (seen !== undefined) {
       // A client that was renumbered sends what another number already brought here.
       const isNext = client !== "" && seq === lastSeq + 1;
@@ -209,18 +217,21 @@ export class SyncServer {
   #run(principal: Principal | null, mutation: Mutation): MutationResult {
     const { scope, seq } = mutation;
     const head = this.#store.head(scope);
-    const now = Math.max(this.#clock.now(), head.time);
+    const now = this.#clock.now();
+    // Later than every change that its author can have seen, so that it wins over what it builds on.
+    const next = head.time + 1;
     const createdAt = mutation.createdAt === 0
-      ? now
-      : Math.min(mutation.createdAt, now + CLOCK_AHEAD_MS_MAX);
+      ? Math.max(now, next)
+      : Math.min(mutation.createdAt, Math.max(now + CLOCK_AHEAD_MS_MAX, next));
     // A change is never older than the stamps in it: who has seen its time stamps later than it.
-    const time = Math.max(now, createdAt);
+    const time = Math.max(now, head.time, createdAt);
     let code: ErrorCode | null = null;
     let error: string | null = null;
     let changes: readonly Change[] = [];
     try {
-      const access = { principal, scope, action: "write", mutator: mutation.name } as const;
-      if (!this.allows(access)) {
+      const access = { principal, scope, action: "write" } as const;
+      if (!this.allows(access)) throw new DriftlessError("forbidden", NOT_WRITABLE);
+      if (!this.allows({ ...access, mutator: mutation.name })) {
         throw new DriftlessError("forbidden", `You may not call "${mutation.name}" in this scope`);
       }
       const writes = runMutation(
@@ -300,6 +311,8 @@ export class SyncServer {
     return { id: mutation.id, ok: false, cursor, lastSeq, code, error, changes: [] };
   }
 }
+
+const NOT_WRITABLE = "You may not write in this scope";
 
 function recordOf(stored: StoredRow): JsonObject {
   return frozenJson(stored.json) as JsonObject;

@@ -7,7 +7,7 @@
 import type { Principal } from "./app.ts";
 import { DriftlessError } from "./errors.ts";
 import { parseJson } from "./json.ts";
-import { PULL_LIMIT_MAX, PUSH_BATCH_MAX } from "./limits.ts";
+import { IN_FLIGHT_MAX, PULL_LIMIT_MAX } from "./limits.ts";
 import { checkInteger, checkMutation, checkName, checkScope, type Mutation } from "./mutation.ts";
 import { type CommitPoke, firstPoke } from "./poke.ts";
 import type { Clock } from "./ports.ts";
@@ -103,7 +103,7 @@ export class LiveSession {
         this.#options.output.send(poke.frame(number));
         channel.cursor = poke.to;
       } else {
-        this.#page(number, channel);
+        this.#give(number, channel);
       }
     }
   }
@@ -112,7 +112,7 @@ export class LiveSession {
   advanced(scope: string, cursor: number): void {
     for (const [number, channel] of this.#channels) {
       if (channel.scope === scope && !channel.behind && channel.cursor < cursor) {
-        this.#page(number, channel);
+        this.#give(number, channel);
       }
     }
   }
@@ -148,10 +148,9 @@ export class LiveSession {
       case "push":
         return this.#push(number, channel, message.mutations);
       case "next":
-        channel.cursor = checkInteger(message.cursor, "cursor");
-        return this.#page(number, channel);
+        return this.#page(number, channel, checkInteger(message.cursor, "cursor"));
       case "subscribe":
-        if (channel.topics.size >= TOPICS_MAX) {
+        if (channel.topics.size >= TOPICS_MAX && !channel.topics.has(message.topic)) {
           throw new DriftlessError("rate_limited", `Cannot follow more than ${TOPICS_MAX} topics`);
         }
         channel.topics.add(checkName(message.topic, "topic"));
@@ -196,9 +195,20 @@ export class LiveSession {
     else channel.behind = reset;
   }
 
-  #page(number: number, channel: Channel): void {
+  /** Sends a page that nobody asked for: where that fails, no other channel hears less for it. */
+  #give(number: number, channel: Channel): void {
+    try {
+      this.#page(number, channel);
+    } catch (error) {
+      if (!(error instanceof DriftlessError)) throw error;
+      channel.behind = true;
+      this.fail(number, error);
+    }
+  }
+
+  /** Sends a page of the log. A place that the log does not reach leaves the channel where it is. */
+  #page(number: number, channel: Channel, from: number = channel.cursor): void {
     const { server } = this.#options;
-    const from = channel.cursor;
     const page = server.pull(channel.scope, from, PULL_LIMIT_MAX);
     const changes = firstPoke(page.changes);
     const more = page.hasMore || changes.length < page.changes.length;
@@ -208,10 +218,10 @@ export class LiveSession {
   }
 
   #push(number: number, channel: Channel, wired: readonly WireMutation[]): void {
-    if (wired.length === 0 || wired.length > PUSH_BATCH_MAX) {
+    if (wired.length === 0 || wired.length > IN_FLIGHT_MAX) {
       throw new DriftlessError(
         "invalid_mutation",
-        `Cannot read the message: a push holds 1 to ${PUSH_BATCH_MAX} mutations`,
+        `Cannot read the message: a push holds 1 to ${IN_FLIGHT_MAX} mutations`,
       );
     }
     const { scope, client } = channel;

@@ -79,14 +79,15 @@ export function runMutation(
       scope: mutation.scope,
       principal,
       now: mutation.createdAt,
-      newId: () => `${mutation.id.slice(0, 100)}-${++ids}`,
+      newId: () => `${mutation.id}-${++ids}`,
     };
     let returned: unknown;
     try {
       returned = mutator.run(run.tables(), args, context) as unknown;
     } catch (error) {
-      if (error instanceof DriftlessError) throw error;
-      throw failed(mutation, error);
+      throw isRefusal(error) ? error : failed(mutation, error);
+    } finally {
+      run.close();
     }
     if (returned instanceof Promise) {
       // Its late writes would escape the transaction.
@@ -182,17 +183,18 @@ class MutationRun {
   }
 
   #row(entity: string, id: string): RowState | undefined {
+    this.#assertOpen();
     const written = this.#writes.get(rowKey(entity, id));
     return written === undefined ? this.#source.row(entity, id) : written.after;
   }
 
   #get(entity: string, id: string): JsonObject | undefined {
-    if (!this.#open) throw new TypeError("Cannot use a transaction after its mutator returned");
     const row = this.#row(entity, id);
     return row !== undefined && isLive(row) ? row.data : undefined;
   }
 
   #all(entity: string): readonly (readonly [string, JsonObject])[] {
+    this.#assertOpen();
     const found = new Map(this.#source.live(entity));
     for (const write of this.#writes.values()) {
       if (write.entity !== entity) continue;
@@ -202,8 +204,11 @@ class MutationRun {
     return [...found].sort(([a], [b]) => compareText(a, b));
   }
 
-  #write(entity: string, id: string, after: RowState): void {
+  #assertOpen(): void {
     if (!this.#open) throw new TypeError("Cannot use a transaction after its mutator returned");
+  }
+
+  #write(entity: string, id: string, after: RowState): void {
     const key = rowKey(entity, id);
     const earlier = this.#writes.get(key);
     if (earlier === undefined && this.#writes.size >= MUTATION_WRITES_MAX) {
@@ -231,8 +236,14 @@ function checkedRecord(collection: Collection, record: unknown): JsonObject {
 }
 
 function validated(schema: StandardSchemaV1, value: unknown, what: string): unknown {
-  const result = schema["~standard"].validate(value);
+  let result: ReturnType<StandardSchemaV1["~standard"]["validate"]>;
+  try {
+    result = schema["~standard"].validate(value);
+  } catch (cause) {
+    throw new DriftlessError("mutator_failed", `Cannot check ${what}: its schema threw`, { cause });
+  }
   if (result instanceof Promise) {
+    result.catch(() => {});
     throw new DriftlessError("mutator_failed", `Cannot check ${what}: its schema is asynchronous`);
   }
   if (result.issues === undefined) return result.value;
@@ -242,11 +253,17 @@ function validated(schema: StandardSchemaV1, value: unknown, what: string): unkn
   throw new DriftlessError("invalid_record", `Cannot accept ${what}: ${where}${issue?.message}`);
 }
 
+/** A refusal, or a failure of the store on its way through; an app cannot pass for the engine. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof DriftlessError) || error.code === "sequence_gap") return false;
+  return !(error instanceof Rejection && error.code === "store_failed");
+}
+
 function failed(mutation: Mutation, cause: unknown): DriftlessError {
   return new DriftlessError("mutator_failed", `The mutator "${mutation.name}" failed`, { cause });
 }
 
 function splitName(name: string): [entity: string, verb: string] {
   const dot = name.lastIndexOf(".");
-  return [name.slice(0, dot), name.slice(dot + 1)];
+  return [name.slice(0, Math.max(0, dot)), name.slice(dot + 1)];
 }

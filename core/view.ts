@@ -3,10 +3,11 @@
  *
  *     view = snapshot ◁ run(pending[0]) ◁ run(pending[1]) ◁ …
  *
- * Each run remembers what it read and wrote. When the snapshot moves, the runs are repeated only if one
- * of them touched a row that moved; otherwise nothing of theirs can come out differently.
+ * Each run remembers what it read and wrote. When the snapshot moves, only those runs are repeated that
+ * a moved row could make come out differently.
  */
 import type { AnyApp, Principal } from "./app.ts";
+import { dependants, type Footprint, FootprintIndex } from "./dependants.ts";
 import { compareText, equalJson, type JsonObject } from "./json.ts";
 import { confirmedRow, isLive, type RowState } from "./lww.ts";
 import type { Mutation } from "./mutation.ts";
@@ -27,12 +28,9 @@ export interface RowRef {
   readonly id: string;
 }
 
-interface Run {
+interface Run extends Footprint {
   readonly mutation: Mutation;
   readonly writes: ReadonlyMap<string, OverlayRow>;
-  readonly reads: ReadonlySet<string>;
-  /** Collections read as a whole. */
-  readonly scans: ReadonlySet<string>;
   /** Why it has no effect on this ground. */
   readonly refusal?: unknown;
 }
@@ -53,6 +51,7 @@ export class View {
   readonly #principal: Principal | null;
   #runs: Run[] = [];
   #overlay = new Map<string, OverlayRow>();
+  #index = new FootprintIndex();
 
   constructor(app: AnyApp, snapshot: Snapshot, principal: Principal | null) {
     this.#app = app;
@@ -107,20 +106,25 @@ export class View {
     for (const row of rows) moved.set(rowKey(row.entity, row.id), row);
     const kept: Run[] = [];
     for (const run of this.#runs) {
-      if (!dropped.has(run.mutation.id)) kept.push(run);
-      else for (const [key, row] of run.writes) moved.set(key, row);
+      if (!dropped.has(run.mutation.id)) {
+        kept.push(run);
+        continue;
+      }
+      this.#index.remove(run);
+      for (const [key, row] of run.writes) moved.set(key, row);
     }
-    const before = this.#look(moved.values());
-    if (!kept.some((run) => touches(run, moved))) {
+    this.#runs = kept;
+    if (!this.#index.isTouchedBy(moved)) {
+      const before = this.#look(moved.values());
       move();
-      this.#runs = kept;
       for (const key of moved.keys()) this.#overlay.delete(key);
       return this.#compare(before);
     }
-    for (const item of this.#look(this.#overlay.values())) before.set(...item);
+    const before = this.#look([...moved.values(), ...this.#overlay.values()]);
     move();
-    this.#repeat(kept.map((run) => run.mutation));
+    this.#repeatDependants(moved);
     for (const [key, row] of this.#overlay) {
+      // What nobody touched before has not moved: the snapshot still says how it looked.
       if (!before.has(key)) {
         before.set(key, { ...row, record: this.#snapshot.get(row.entity, row.id) });
       }
@@ -130,14 +134,42 @@ export class View {
 
   /** Starts over after the snapshot was replaced as a whole, with these mutations pending. */
   reset(pending: readonly Mutation[]): void {
-    this.#repeat(pending);
+    this.#repeatAll(pending);
   }
 
-  #repeat(mutations: readonly Mutation[]): void {
+  #repeatAll(mutations: readonly Mutation[]): void {
     this.#runs = [];
     this.#overlay.clear();
+    this.#index = new FootprintIndex();
     // One that is refused on this ground shows nothing; the server has the last word on it.
     for (const mutation of mutations) this.#push(this.#run(mutation));
+  }
+
+  #repeatDependants(moved: ReadonlyMap<string, RowRef>): void {
+    const again = dependants(this.#runs, moved);
+    for (const key of moved.keys()) this.#overlay.delete(key);
+    for (const run of again) {
+      this.#index.remove(run);
+      for (const key of run.writes.keys()) this.#overlay.delete(key);
+    }
+    const repeated: Run[] = [];
+    const all: Run[] = [];
+    for (const run of this.#runs) {
+      if (!again.has(run)) {
+        all.push(run);
+        continue;
+      }
+      const fresh = this.#run(run.mutation);
+      // It went another way this time, to rows of a run that was to stay.
+      if (this.#index.meets(fresh)) {
+        return this.#repeatAll(this.#runs.map(({ mutation }) => mutation));
+      }
+      repeated.push(fresh);
+      all.push(fresh);
+      for (const [key, row] of fresh.writes) this.#overlay.set(key, row);
+    }
+    for (const run of repeated) this.#index.add(run);
+    this.#runs = all;
   }
 
   #run(mutation: Mutation): Run {
@@ -170,6 +202,7 @@ export class View {
 
   #push(run: Run): void {
     this.#runs.push(run);
+    this.#index.add(run);
     for (const [key, row] of run.writes) this.#overlay.set(key, row);
   }
 
@@ -202,11 +235,4 @@ export class View {
     }
     return changes;
   }
-}
-
-function touches(run: Run, moved: ReadonlyMap<string, RowRef>): boolean {
-  for (const [key, { entity }] of moved) {
-    if (run.reads.has(key) || run.writes.has(key) || run.scans.has(entity)) return true;
-  }
-  return false;
 }

@@ -33,7 +33,7 @@ export interface Admitted {
  * @throws {DriftlessError} `forbidden`
  */
 export function admit(request: Request, admission: Admission): Admitted {
-  const host = request.headers.get("host") ?? new URL(request.url).host;
+  const host = (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
   if (admission.hosts.length > 0 && !admission.hosts.includes(host)) {
     throw new DriftlessError("forbidden", "This server does not answer to that host name");
   }

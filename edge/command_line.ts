@@ -1,15 +1,16 @@
 /** The command line: what `driftless` understands, and what it does. */
+import { createWriteStream, existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createWriteStream } from "node:fs";
-import { once } from "node:events";
 import process from "node:process";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import type { AnyApp } from "../core/app.ts";
 import { checkScope, DEFAULT_SCOPE } from "../core/mutation.ts";
 import type { Asset } from "./handler.ts";
 import { issueToken, SECRET_UNITS_MIN } from "./identity.ts";
 import { loadApp } from "./load_app.ts";
-import { createLog, type LogLevel } from "./log.ts";
+import { createLog, errorText, type Log, type LogLevel } from "./log.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { serve, SHUTDOWN_MS_MAX } from "./serve.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
@@ -98,12 +99,14 @@ export async function run(args: readonly string[], program: Program): Promise<nu
 async function serveCommand(file: string | undefined, values: Values, program: Program) {
   const app = file === undefined ? program.demo.app : await loadApp(file);
   const secret = process.env.DRIFTLESS_SECRET;
+  const log = createLog(logLevel(values.log));
+  surviveApp(log);
   const server = await serve({
     app,
     hostname: values.host,
     port: integer(values.port, "--port", 0, 65_535),
     data: values.data,
-    log: createLog(logLevel(values.log)),
+    log,
     version: program.version,
     origins: values.origin.map(checkOrigin),
     ...(file === undefined ? { assets: program.demo.assets } : {}),
@@ -131,7 +134,7 @@ async function importCommand(file: string | undefined, values: Values, program: 
   if (file === undefined) throw new TypeError("Cannot import: name a JSON file");
   const app = values.app === undefined ? program.demo.app : await loadApp(values.app);
   const scope = checkScope(values.scope);
-  const text = await readFile(file, "utf8");
+  const text = await readText(file);
   const store = openSqliteStore(values.data);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
@@ -146,8 +149,7 @@ async function importCommand(file: string | undefined, values: Values, program: 
       signal: stop.signal,
       ...(values.collection === undefined ? {} : { collection: values.collection }),
       ...(values.id === undefined ? {} : { idField: values.id }),
-    });
-    bar.end();
+    }).finally(() => bar.end());
     const { imported, repeated, refused, refusedCount, finished, total } = report;
     say(`imported ${imported} of ${total} records into scope "${scope}"`);
     say(`${repeated > 0 ? `, ${repeated} were there` : ""}`);
@@ -162,17 +164,24 @@ async function importCommand(file: string | undefined, values: Values, program: 
 }
 
 async function exportCommand(file: string | undefined, values: Values) {
+  const scope = checkScope(values.scope);
+  if (!existsSync(values.data)) {
+    throw new TypeError(`Cannot export: there is no data file "${values.data}"`);
+  }
   const store = openSqliteStore(values.data);
-  const out = file === undefined ? process.stdout : createWriteStream(file);
   try {
-    for (const part of exportJson(store, checkScope(values.scope), values.collection)) {
-      if (!out.write(part)) await once(out, "drain");
-    }
-    if (out !== process.stdout) {
-      out.end();
-      await once(out, "finish");
-    }
+    let count = 0;
+    const parts = Readable.from(
+      exportJson(store, scope, values.collection, (rows) => count = rows),
+    );
+    if (file === undefined) await pipeline(parts, process.stdout, { end: false });
+    else await pipeline(parts, createWriteStream(file));
+    process.stderr.write(`exported ${count} records of scope "${scope}"\n`);
     return 0;
+  } catch (error) {
+    // Who reads through "head" or "less" has seen enough.
+    if ((error as { code?: unknown }).code === "EPIPE") return 0;
+    throw error;
   } finally {
     store.close();
   }
@@ -192,8 +201,37 @@ async function tokenCommand(subject: string | undefined, values: Values) {
   return say(`${await issueToken(subject, days * 24 * 60 * 60, secret)}\n`);
 }
 
+/** A file as text; bytes that are no text are refused, lest they be imported as question marks. */
+async function readText(file: string): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+  } catch (cause) {
+    const reason = (cause as { code?: unknown }).code === "ENOENT"
+      ? "there is no such file"
+      : cause instanceof Error
+      ? cause.message
+      : String(cause);
+    throw new Error(`Cannot read "${file}": ${reason}`, { cause });
+  }
+}
+
+/** What an app's own code leaves behind, a rejected promise or a timer that throws, ends no server. */
+function surviveApp(log: Log): void {
+  process.on("unhandledRejection", (error) => {
+    log.error("app failed", { where: "a promise", error: errorText(error) });
+  });
+  process.on("uncaughtException", (error) => {
+    log.error("app failed", { where: "a callback", error: errorText(error) });
+  });
+}
+
 function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true });
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true });
+  } catch (cause) {
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split(". ");
+    throw new TypeError(`${reason}: see driftless --help`, { cause });
+  }
 }
 
 function say(text: string): number {

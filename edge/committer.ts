@@ -3,8 +3,14 @@
  *
  * One fsync then pays for all of them, and nobody is answered before it.
  */
-import type { DriftlessError } from "../core/errors.ts";
-import type { MutationResult, PushRequest, ScopeCommit, SyncServer } from "../core/server.ts";
+import { DriftlessError } from "../core/errors.ts";
+import type {
+  MutationResult,
+  PushOutcome,
+  PushRequest,
+  ScopeCommit,
+  SyncServer,
+} from "../core/server.ts";
 
 /** Mutations in one transaction at the most: it bounds how long the others wait. */
 export const COMMIT_MUTATIONS_MAX = 2_000;
@@ -19,7 +25,7 @@ export interface CommitterOptions {
   readonly server: SyncServer;
   /** Calls back after the input that is waiting now has been read. */
   readonly defer: (work: () => void) => void;
-  /** Hears of every commit, after it is durable and before its callers are answered. */
+  /** Hears of every commit, after it is durable and before its callers are answered. Never throws. */
   readonly committed: (commits: readonly ScopeCommit[]) => void;
 }
 
@@ -57,13 +63,24 @@ export class Committer {
   #commit(): void {
     const group = this.#takeGroup();
     if (this.#waiting.length > 0) this.#schedule();
+    this.#decide(group);
+  }
+
+  #decide(group: readonly Waiting[]): void {
+    let outcome: PushOutcome;
     try {
-      const { results, commits } = this.#options.server.push(group);
-      this.#options.committed(commits);
-      group.forEach(({ resolve }, index) => resolve(results[index] ?? []));
+      outcome = this.#options.server.push(group);
     } catch (error) {
-      for (const { reject } of group) reject(error as DriftlessError);
+      // A disk that fails, fails all. Anything else is the doing of one, and must not cost the others.
+      if (group.length > 1 && !(error instanceof DriftlessError)) {
+        for (const one of group) this.#decide([one]);
+      } else {
+        for (const { reject } of group) reject(error);
+      }
+      return;
     }
+    this.#options.committed(outcome.commits);
+    group.forEach(({ resolve }, index) => resolve(outcome.results[index] ?? []));
   }
 
   #takeGroup(): readonly Waiting[] {

@@ -25,9 +25,9 @@ import { Committer } from "./committer.ts";
 import { COOKIE_NAME, type Identity } from "./identity.ts";
 import { LiveHub, publicError, SWEEP_MS } from "./live.ts";
 import { errorText, type Log } from "./log.ts";
-import { type Rate, RateLimiter } from "./rate.ts";
+import { type Rate, RateLimitedError, RateLimiter } from "./rate.ts";
 import type { Peer, Upgrade } from "./socket.ts";
-import { RateLimitedError, SyncDoors } from "./sync_doors.ts";
+import { SyncDoors } from "./sync_doors.ts";
 import { Tickets } from "./tickets.ts";
 
 /** A page or another file that the handler serves. */
@@ -69,14 +69,21 @@ export const TICKET_RATE: Rate = { perSecond: 20, burst: 200 };
 const TRIM_MS = 60 * 60 * 1000;
 /** The longest that a browser keeps the cookie, in seconds. */
 const COOKIE_SECONDS_MAX = 400 * 24 * 60 * 60;
+/** What the paths take that are no pages. */
+const METHODS: Readonly<Record<string, readonly string[]>> = {
+  "/healthz": ["GET", "HEAD"],
+  "/_sync/push": ["POST"],
+  "/_sync/pull": ["POST"],
+  "/_sync/snapshot": ["POST"],
+  "/_live/ticket": ["POST"],
+  [LIVE_PATH]: ["GET"],
+  "/_session": ["POST", "DELETE"],
+};
+const PAGE_METHODS: readonly string[] = ["GET", "HEAD"];
 
 type Env = { Bindings: { peer: Peer } };
 
-/**
- * Makes the handler of an app on a store.
- *
- * @throws {TypeError} when the admission is neither open nor able to tell principals apart
- */
+/** Makes the handler of an app on a store. */
 export function createHandler(app: AnyApp, options: HandlerOptions): Handler {
   return new AppHandler(app, options);
 }
@@ -112,7 +119,7 @@ class AppHandler implements Handler {
     const spend = ({ principal }: Identity, count: number) =>
       principal === null ? 0 : mutationRate.take(principal.id, count);
     const parts = { server: this.#server, committer: this.#committer, spend };
-    this.#doors = new SyncDoors(parts);
+    this.#doors = new SyncDoors({ ...parts, open: options.open });
     this.#live = new LiveHub({ ...parts, log, now });
     const random = {
       bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
@@ -164,41 +171,50 @@ class AppHandler implements Handler {
       },
       strictTransportSecurity: false,
     }));
+    // Preflights and pages as well: whom the gate refuses learns nothing at all.
+    routes.use(async (c, next) => {
+      admit(c.req.raw, this.#options);
+      await next();
+    });
     routes.use(cors({
       origin: (origin) => origins.includes(origin) ? origin : null,
       allowMethods: ["GET", "POST", "DELETE"],
       allowHeaders: ["authorization", "content-type"],
+      exposeHeaders: ["retry-after"],
       credentials: true,
     }));
     routes.get("/healthz", () => this.#health(version));
     routes.post("/_sync/push", async (c) => {
+      const identity = await this.#identify(c);
       const text = await readBody(c.req.raw, PUSH_BODY_BYTES_MAX);
-      return json(await this.#doors.push(await this.#identify(c), text));
+      return json(await this.#doors.push(identity, text));
     });
     routes.post("/_sync/pull", async (c) => {
+      const identity = await this.#identify(c);
       const text = await readBody(c.req.raw, REQUEST_BODY_BYTES_MAX);
-      return compressed(c.req.raw, json(this.#doors.pull(await this.#identify(c), text)));
+      return compressed(c.req.raw, json(this.#doors.pull(identity, text)));
     });
     routes.post("/_sync/snapshot", async (c) => {
+      const identity = await this.#identify(c);
       const text = await readBody(c.req.raw, REQUEST_BODY_BYTES_MAX);
-      return compressed(c.req.raw, json(this.#doors.snapshot(await this.#identify(c), text)));
+      return compressed(c.req.raw, json(this.#doors.snapshot(identity, text)));
     });
     routes.post("/_live/ticket", async (c) => {
       const identity = await this.#identify(c);
-      const wait = this.#ticketRate.take(c.env.peer.remoteAddress);
+      // Behind a proxy all have one address, so whoever has a name is counted by it.
+      const { principal } = identity;
+      const key = principal === null ? c.env.peer.remoteAddress : `principal ${principal.id}`;
+      const wait = this.#ticketRate.take(key);
       if (wait > 0) throw new RateLimitedError("Cannot give out so many tickets", wait);
       return json(JSON.stringify({ ticket: this.#tickets.issue(identity) }));
     });
     routes.post("/_session", async (c) => await this.#signIn(c));
-    routes.delete("/_session", async (c) => {
-      await this.#identify(c);
+    // Whoever asks: a cookie whose token has expired must be able to go.
+    routes.delete("/_session", (c) => {
       deleteCookie(c, COOKIE_NAME, { path: "/", secure: true });
       return c.body(null, 204);
     });
-    routes.get("*", (c) => this.#asset(c.req.raw, new URL(c.req.url).pathname));
-    routes.all("*", (c) => {
-      throw new DriftlessError("method_not_allowed", `Cannot ${c.req.method} this path`);
-    });
+    routes.all("*", (c) => this.#page(c.req.raw, c.env.peer));
     routes.onError((error, c) => this.#failure(error, c.env.peer));
     return routes;
   }
@@ -230,26 +246,36 @@ class AppHandler implements Handler {
     return json(JSON.stringify({ status: "ok", version, connections: this.#live.size }));
   }
 
-  #asset(request: Request, path: string): Response {
+  #page(request: Request, peer: Peer): Response {
     const { assets = {} } = this.#options;
+    const { method } = request;
+    const path = new URL(request.url).pathname;
     const asset = Object.hasOwn(assets, path) ? assets[path] : undefined;
-    if (asset === undefined) throw notFound();
-    const headers = { "content-type": asset.type, etag: asset.etag, "cache-control": "no-cache" };
-    if (request.headers.get("if-none-match") === asset.etag) {
-      return new Response(null, { status: 304, headers });
+    const page = asset === undefined ? undefined : PAGE_METHODS;
+    const methods = Object.hasOwn(METHODS, path) ? METHODS[path] : page;
+    if (methods === undefined) throw notFound();
+    if (path === LIVE_PATH && method === "GET") {
+      const error = new DriftlessError("upgrade_required", "Open this path as a WebSocket");
+      return this.#failure(error, peer, { upgrade: "websocket" });
     }
+    if (asset === undefined || !methods.includes(method)) {
+      const error = new DriftlessError("method_not_allowed", `Cannot ${method} this path`);
+      return this.#failure(error, peer, { allow: methods.join(", ") });
+    }
+    const headers = { "content-type": asset.type, etag: asset.etag, "cache-control": "no-cache" };
+    if (holds(request, asset.etag)) return new Response(null, { status: 304, headers });
     return compressed(request, new Response(asset.body, { headers }));
   }
 
-  #failure(error: unknown, peer: Peer): Response {
-    const known = publicError(error, this.#options.log);
-    const headers: Record<string, string> = {};
-    if (known instanceof RateLimitedError) {
-      headers["retry-after"] = String(Math.ceil(known.retryAfterMs / 1000));
+  #failure(error: unknown, peer: Peer, headers: Record<string, string> = {}): Response {
+    const { code, message } = publicError(error, this.#options.log);
+    const body: Record<string, string | number> = { code, error: message };
+    if (error instanceof RateLimitedError) {
+      body.retry_after_ms = error.retryAfterMs;
+      headers["retry-after"] = String(Math.ceil(error.retryAfterMs / 1000));
       this.#options.log.info("rate limited", { peer: peer.remoteAddress });
     }
-    const body = JSON.stringify({ code: known.code, error: known.message });
-    return json(body, ERROR_STATUS[known.code] as ContentfulStatusCode, headers);
+    return json(JSON.stringify(body), ERROR_STATUS[code] as ContentfulStatusCode, headers);
   }
 
   #trim(): void {
@@ -276,12 +302,25 @@ function json(
 
 /** Compresses where the caller can read it. */
 function compressed(request: Request, response: Response): Response {
-  const accepts = request.headers.get("accept-encoding") ?? "";
-  if (response.body === null || !/\bgzip\b/.test(accepts)) return response;
   const headers = new Headers(response.headers);
-  headers.set("content-encoding", "gzip");
   headers.append("vary", "accept-encoding");
-  return new Response(response.body.pipeThrough(new CompressionStream("gzip")), { headers });
+  const { body } = response;
+  if (body === null || !acceptsGzip(request)) return new Response(body, { headers });
+  headers.set("content-encoding", "gzip");
+  return new Response(body.pipeThrough(new CompressionStream("gzip")), { headers });
+}
+
+function acceptsGzip(request: Request): boolean {
+  const accepted = request.headers.get("accept-encoding") ?? "";
+  // Nothing is gained for HEAD, and its body would never be read to the end.
+  return request.method !== "HEAD" &&
+    accepted.split(",").some((coding) => /^\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*$).*)?$/i.test(coding));
+}
+
+/** Whether the caller has this version already. */
+function holds(request: Request, etag: string): boolean {
+  const held = (request.headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim());
+  return held.includes("*") || held.some((tag) => tag.replace(/^W\//, "") === etag);
 }
 
 function notFound(): DriftlessError {

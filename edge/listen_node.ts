@@ -1,5 +1,5 @@
 /**
- * The server on `node:http` and the `ws` package: for Deno, and for Node.
+ * The server on `node:http` and the `ws` package: for Deno, and for Node from 24 on.
  *
  * Deno's own `Deno.upgradeWebSocket` is faster at nothing that matters here and bounds nothing: it
  * buffers fragments without limit, cannot drop a peer that does not read, and waits for slow

@@ -1,13 +1,15 @@
 /** The live door: sockets and their sessions, grouped by scope, each on its own. */
 import { DriftlessError } from "../core/errors.ts";
+import { IN_FLIGHT_MAX } from "../core/limits.ts";
+import type { Mutation } from "../core/mutation.ts";
 import { CommitPoke } from "../core/poke.ts";
-import type { ScopeCommit, SyncServer } from "../core/server.ts";
-import { LiveSession } from "../core/session.ts";
+import type { MutationResult, ScopeCommit, SyncServer } from "../core/server.ts";
+import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
 import type { Committer } from "./committer.ts";
 import type { Identity } from "./identity.ts";
 import { errorText, type Log } from "./log.ts";
 import { Outbox } from "./outbox.ts";
-import { type Rate, RateLimiter } from "./rate.ts";
+import { type Rate, RateLimitedError, RateLimiter } from "./rate.ts";
 import type { Socket, SocketHandlers } from "./socket.ts";
 
 /** Live connections in all. */
@@ -18,10 +20,18 @@ export const SILENCE_MS_MAX = 45_000;
 export const SWEEP_MS = 5_000;
 /** Messages of one connection. */
 export const LIVE_RATE: Rate = { perSecond: 500, burst: 2_000 };
+/** Mutations of one connection that wait for their decision: no honest client sends more. */
+export const UNDECIDED_MAX = IN_FLIGHT_MAX * CHANNELS_MAX;
+/** When to come back with what was one too many, in milliseconds. */
+const UNDECIDED_RETRY_MS = 1_000;
 /** Close code of a connection whose client speaks nonsense or too much. */
 const CLOSE_POLICY = 1008;
+/** Close code of a connection that could not be told of a commit: it resumes from its cursor. */
+const CLOSE_FAILED = 1011;
 /** Close code of a connection whose credentials ended. */
 const CLOSE_EXPIRED = 4401;
+
+const NO_SCOPES: ReadonlySet<string> = new Set();
 
 interface Connection {
   readonly socket: Socket;
@@ -30,6 +40,7 @@ interface Connection {
   readonly identity: Identity;
   readonly scopes: Set<string>;
   heardAt: number;
+  undecided: number;
 }
 
 /** What a {@linkcode LiveHub} is made of. */
@@ -79,6 +90,7 @@ export class LiveHub {
       identity,
       scopes: new Set(),
       heardAt: now(),
+      undecided: 0,
     };
     this.#connections.add(connection);
     return {
@@ -101,57 +113,87 @@ export class LiveHub {
   committed(commits: readonly ScopeCommit[]): void {
     for (const { scope, changes } of commits) {
       const poke = new CommitPoke(changes);
-      for (const { session } of this.#rooms.get(scope) ?? []) session.committed(scope, poke);
+      this.#tell(scope, (session) => session.committed(scope, poke));
     }
   }
 
   /** Gives a message to everyone in a scope who follows the topic. */
   publish(scope: string, topic: string, data: string): void {
-    for (const { session } of this.#rooms.get(scope) ?? []) session.published(scope, topic, data);
+    this.#tell(scope, (session) => session.published(scope, topic, data));
   }
 
   /** Gives every session what the log has and it does not, whichever process wrote it. */
   catchUp(): void {
-    for (const [scope, room] of this.#rooms) {
+    for (const scope of this.#rooms.keys()) {
       const { cursor } = this.#options.server.head(scope);
-      for (const { session } of room) session.advanced(scope, cursor);
+      this.#tell(scope, (session) => session.advanced(scope, cursor));
     }
   }
 
   /** Cuts the dead, lets go the expired, asks again who may read. Call every {@linkcode SWEEP_MS}. */
   sweep(): void {
     const silentSince = this.#options.now() - SILENCE_MS_MAX;
-    for (const { socket, session, identity, heardAt } of this.#connections) {
+    for (const connection of this.#connections) {
+      const { socket, session, identity, heardAt } = connection;
       if (heardAt < silentSince) socket.terminate();
       else if (identity.expires <= Date.now()) socket.close(CLOSE_EXPIRED, "unauthenticated");
       else session.recheck();
+      this.#leaveRooms(connection, session.scopes());
     }
   }
 
   #openSession(identity: Identity, outbox: Outbox, own: () => Connection): LiveSession {
-    const { server, committer, log, spend } = this.#options;
+    const { server, log } = this.#options;
+    const acks = new Acks((channel, results) => session.decided(channel, results));
     const session: LiveSession = new LiveSession({
       server,
       principal: identity.principal,
       clock: { now: () => Date.now() },
       output: {
         send: (bytes) => outbox.send(bytes),
-        push: (channel, mutations) => {
-          const wait = spend(identity, mutations.length);
-          if (wait > 0) {
-            const busy = new DriftlessError("rate_limited", "Cannot take so many mutations");
-            return session.fail(channel, busy, wait);
-          }
-          committer.push({ principal: identity.principal, mutations }).then(
-            (results) => session.decided(channel, results),
-            (error) => session.fail(channel, publicError(error, log)),
-          );
-        },
+        push: (channel, mutations) =>
+          this.#push(own(), mutations).then(
+            (results) => acks.add(channel, results),
+            (error) => {
+              const wait = error instanceof RateLimitedError ? error.retryAfterMs : 0;
+              session.fail(channel, publicError(error, log), wait);
+            },
+          ),
         publish: (scope, topic, data) => this.publish(scope, topic, data),
         joined: (scope) => this.#join(own(), scope),
       },
     });
     return session;
+  }
+
+  async #push(
+    connection: Connection,
+    mutations: readonly Mutation[],
+  ): Promise<readonly MutationResult[]> {
+    const { committer, spend } = this.#options;
+    const { identity } = connection;
+    const { length } = mutations;
+    const wait = connection.undecided + length > UNDECIDED_MAX
+      ? UNDECIDED_RETRY_MS
+      : spend(identity, length);
+    if (wait > 0) throw new RateLimitedError("Cannot take so many mutations", wait);
+    connection.undecided += length;
+    try {
+      return await committer.push({ principal: identity.principal, mutations });
+    } finally {
+      connection.undecided -= length;
+    }
+  }
+
+  /** Tells everyone in a scope; whoever cannot be told leaves, and keeps nobody from hearing it. */
+  #tell(scope: string, tell: (session: LiveSession) => void): void {
+    for (const { session, socket } of this.#rooms.get(scope) ?? []) {
+      try {
+        tell(session);
+      } catch (error) {
+        socket.close(CLOSE_FAILED, publicError(error, this.#options.log).code);
+      }
+    }
   }
 
   #receive({ session, socket }: Connection, bytes: Uint8Array): void {
@@ -165,6 +207,7 @@ export class LiveHub {
   }
 
   #join(connection: Connection, scope: string): void {
+    this.#leaveRooms(connection, connection.session.scopes());
     connection.scopes.add(scope);
     const room = this.#rooms.get(scope);
     if (room === undefined) this.#rooms.set(scope, new Set([connection]));
@@ -174,11 +217,44 @@ export class LiveHub {
   #leave(connection: Connection): void {
     connection.outbox.close();
     this.#connections.delete(connection);
+    this.#leaveRooms(connection, NO_SCOPES);
+  }
+
+  /** Leaves the rooms in which the connection has no channel any more. */
+  #leaveRooms(connection: Connection, kept: ReadonlySet<string>): void {
     for (const scope of connection.scopes) {
+      if (kept.has(scope)) continue;
+      connection.scopes.delete(scope);
       const room = this.#rooms.get(scope);
       room?.delete(connection);
       if (room?.size === 0) this.#rooms.delete(scope);
     }
+  }
+}
+
+/**
+ * Joins the results of pushes that one commit decided into one message. A client fills its window anew
+ * on every answer: many small answers would make many small pushes, and those again.
+ */
+class Acks {
+  readonly #send: (channel: number, results: readonly MutationResult[]) => void;
+  readonly #waiting = new Map<number, MutationResult[]>();
+
+  constructor(send: (channel: number, results: readonly MutationResult[]) => void) {
+    this.#send = send;
+  }
+
+  add(channel: number, results: readonly MutationResult[]): void {
+    // A commit answers all its callers in one turn, so this runs after the last of them.
+    if (this.#waiting.size === 0) queueMicrotask(() => this.#flush());
+    const waiting = this.#waiting.get(channel);
+    if (waiting === undefined) this.#waiting.set(channel, [...results]);
+    else waiting.push(...results);
+  }
+
+  #flush(): void {
+    for (const [channel, results] of this.#waiting) this.#send(channel, results);
+    this.#waiting.clear();
   }
 }
 

@@ -1,4 +1,5 @@
 /** Token buckets: so many at once, so many a second, each key on its own. */
+import { DriftlessError } from "../core/errors.ts";
 
 /** How fast something may happen. */
 export interface Rate {
@@ -9,6 +10,16 @@ export interface Rate {
 
 /** Keys remembered at the most; a forgotten key starts with a full bucket. */
 export const RATE_KEYS_MAX = 10_000;
+
+/** Too many requests, and when to come back. */
+export class RateLimitedError extends DriftlessError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super("rate_limited", message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 interface Bucket {
   tokens: number;

@@ -79,7 +79,7 @@ function boundBody(
   const reader = source.getReader();
   let refusal: Response | undefined;
   let bytes = 0;
-  const timer = setTimeout(() => cut(bodyTooSlow()), msMax);
+  const timer = setTimeout(() => cut(unreadable(408)), msMax);
   let controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   // The source is left unread rather than cancelled: to cancel it would cut the connection before
   // the refusal is sent. The server discards the rest once the answer is out.
@@ -92,7 +92,11 @@ function boundBody(
       controller = ownController;
     },
     async pull() {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error) => {
+        // The peer left, or the server under us refuses its bytes: not an error of the host.
+        refusal ??= unreadable(400);
+        throw error;
+      });
       if (refusal !== undefined) return;
       if (done) {
         clearTimeout(timer);
@@ -125,8 +129,8 @@ function bodyTooLarge(): Response {
   return refuse("too_large", `The body is larger than ${HTTP_BODY_BYTES_MAX} bytes`);
 }
 
-function bodyTooSlow(): Response {
-  return new Response(null, { status: 408, headers: { connection: "close" } });
+function unreadable(status: 400 | 408): Response {
+  return new Response(null, { status, headers: { connection: "close" } });
 }
 
 function failure(options: ListenOptions, request: Request, error: unknown): Response {

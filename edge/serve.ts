@@ -76,7 +76,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     ...(options.assets === undefined ? {} : { assets: options.assets }),
   });
   try {
-    const listener = await listen(options, handler);
+    const listener = await listen(options, handler).catch((cause) => {
+      const reason = isTaken(cause) ? "the port is taken" : errorText(cause);
+      throw new Error(`Cannot listen on ${hostname}:${options.port}: ${reason}`, { cause });
+    });
     const names = hostNames(hostname, listener.port);
     origins.push(...names.map((name) => `http://${name}`));
     // Behind a proxy the host name is the proxy's business, and an origin is required anyway.
@@ -119,7 +122,7 @@ function running(
 
 async function listen({ hostname, port, log }: ServeOptions, handler: Handler): Promise<Listener> {
   const options = {
-    hostname,
+    hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
     port,
     fetch: handler.fetch.bind(handler),
     upgrade: handler.upgrade.bind(handler),
@@ -131,9 +134,15 @@ async function listen({ hostname, port, log }: ServeOptions, handler: Handler): 
 }
 
 /** What a page on this machine may call the server; the first is the one to print. */
-function hostNames(hostname: string, port: number): readonly string[] {
+export function hostNames(hostname: string, port: number): readonly string[] {
   const given = hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
   const names = [given];
   if (LOOPBACK.test(hostname)) names.push("localhost", "127.0.0.1", "[::1]");
-  return [...new Set(names)].map((name) => `${name}:${port}`);
+  // As browsers write it: in lower case, and without the port that goes without saying.
+  return [...new Set(names.map((name) => new URL(`http://${name}:${port}`).host))];
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error &&
+    /EADDRINUSE|AddrInUse|in use/.test(`${error.name} ${error.message}`);
 }

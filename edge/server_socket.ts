@@ -38,7 +38,9 @@ export class ServerSocket implements Socket {
   #open = true;
   /** Set when this side decided how the socket ends; the same code is reported on any runtime. */
   #ownCode: number | undefined;
+  #dropped = false;
   #endCode: number | undefined;
+  readonly #end = Promise.withResolvers<void>();
   #resetTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(wire: Wire, remoteAddress: string, failed: (error: unknown) => void) {
@@ -48,7 +50,12 @@ export class ServerSocket implements Socket {
   }
 
   get bufferedBytes(): number {
-    return this.#endCode === undefined ? this.#wire.bufferedBytes : 0;
+    return this.#dropped || this.#endCode !== undefined ? 0 : this.#wire.bufferedBytes;
+  }
+
+  /** Resolves when the host has been told of the end. */
+  get gone(): Promise<void> {
+    return this.#end.promise;
   }
 
   send(bytes: Uint8Array): void {
@@ -67,7 +74,9 @@ export class ServerSocket implements Socket {
   terminate(): void {
     if (this.#open) this.#ownCode = CLOSE_CODE_BROKEN;
     this.#open = false;
-    if (this.#endCode === undefined) this.#wire.reset();
+    if (this.#dropped || this.#endCode !== undefined) return;
+    this.#dropped = true;
+    this.#wire.reset();
   }
 
   /** Hands the socket to the host. */
@@ -111,12 +120,13 @@ export class ServerSocket implements Socket {
     this.#endCode = endCode;
     clearTimeout(this.#resetTimer);
     this.#guard(() => this.#handlers?.closed(endCode));
+    this.#end.resolve();
   }
 
   #leaveWithin(ms: number): void {
     this.#open = false;
     clearTimeout(this.#resetTimer);
-    this.#resetTimer = setTimeout(() => this.#wire.reset(), ms);
+    this.#resetTimer = setTimeout(() => this.terminate(), ms);
   }
 
   #guard(run: () => void): void {
@@ -131,22 +141,26 @@ export class ServerSocket implements Socket {
 
 /**
  * Ends a listener that accepts no more: sockets are closed with 1001, and what is not gone after
- * `graceMs` is cut. `closed` resolves when the last connection is gone.
+ * `graceMs` is cut. `closed` resolves when the last connection is gone. When this resolves, the
+ * host has been told of the end of every socket.
  */
 export async function closeWithin(
   graceMs: number,
   closed: Promise<void>,
-  sockets: Iterable<ServerSocket>,
+  sockets: ReadonlySet<ServerSocket>,
   cut: () => void,
 ): Promise<void> {
-  for (const socket of sockets) socket.close(CLOSE_CODE_GOING_AWAY, "The server is stopping");
-  await within(closed, graceMs);
-  for (const socket of sockets) socket.terminate();
+  const all = [...sockets];
+  const done = Promise.all([closed, ...all.map((socket) => socket.gone)]);
+  for (const socket of all) socket.close(CLOSE_CODE_GOING_AWAY, "The server is stopping");
+  await within(done, graceMs);
+  for (const socket of all) socket.terminate();
   cut();
-  await within(closed, CUT_MS_MAX);
+  await within(done, CUT_MS_MAX);
+  for (const socket of all) socket.ended(CLOSE_CODE_BROKEN);
 }
 
-async function within(promise: Promise<void>, ms: number): Promise<void> {
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
   await Promise.race([promise, timeout]);

@@ -81,8 +81,10 @@ export const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Makes sure that a file is Driftless's own, or empty, and not from a later version.
+ * Makes sure that a file is Driftless's own, or empty, and not from a later version. Belongs into a
+ * transaction: another process may be creating the file.
  *
+ * @returns how many steps the file has taken
  * @throws {DriftlessError} `store_failed`; nothing was written
  */
 export function checkDatabase(db: SqlDatabase, migrations: readonly string[] = MIGRATIONS): number {

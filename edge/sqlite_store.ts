@@ -59,6 +59,8 @@ export interface SqliteStoreOptions {
 
 /** How long to wait for another process's transaction unless told otherwise, in milliseconds. */
 export const BUSY_TIMEOUT_MS = 5_000;
+/** How often to ask for the write-ahead log. */
+const WAL_ATTEMPTS_MAX = 10;
 /** Pages of the log that start a checkpoint: 16 MB, so that a hot page is copied once. */
 const WAL_CHECKPOINT_PAGES = 4_000;
 /** Bytes that the log file keeps after a checkpoint; a long snapshot may make it grow beyond. */
@@ -99,8 +101,10 @@ export function openSqliteStore(path: string, options: SqliteStoreOptions = {}):
 
 /** The order matters: nothing is written, not even the journal mode, before the file is known. */
 function configure(db: SqlDatabase, inMemory: boolean): void {
+  db.exec("BEGIN");
   checkDatabase(db);
-  const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
+  db.exec("COMMIT");
+  const mode = enterWal(db);
   if (mode !== "wal" && !inMemory) {
     throw new DriftlessError(
       "store_failed",
@@ -121,6 +125,23 @@ function configure(db: SqlDatabase, inMemory: boolean): void {
       "store_failed",
       `Cannot use the store: SQLite does not take synchronous = FULL (it reads ${synchronous})`,
     );
+  }
+}
+
+/**
+ * Turns the write-ahead log on; the journal mode that SQLite then reports. SQLite does not wait for
+ * its lock here: processes that create a file together need a second attempt.
+ */
+function enterWal(db: SqlDatabase): unknown {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
+    } catch (error) {
+      if (attempt === WAL_ATTEMPTS_MAX) throw error;
+      // Here it does wait, until the other one is done.
+      db.exec("BEGIN IMMEDIATE");
+      db.exec("COMMIT");
+    }
   }
 }
 

@@ -11,7 +11,7 @@
  */
 import type { Change } from "../core/change.ts";
 import { DriftlessError } from "../core/errors.ts";
-import { isJsonObject, type JsonObject, parseJson } from "../core/json.ts";
+import { checkJson, isJsonObject, type JsonObject, parseJson } from "../core/json.ts";
 import { PULL_LIMIT_DEFAULT, PUSH_BATCH_MAX } from "../core/limits.ts";
 import {
   checkInteger,
@@ -21,12 +21,17 @@ import {
   type Mutation,
 } from "../core/mutation.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
-import type { SnapshotReader } from "../core/store.ts";
+import type { SnapshotReader, StoredRow } from "../core/store.ts";
 import type { Committer } from "./committer.ts";
 import type { Identity } from "./identity.ts";
+import { RateLimitedError } from "./rate.ts";
 
 /** Rows that a snapshot reads at once: it bounds how long the others wait. */
 const SNAPSHOT_PAGE_ROWS = 2_000;
+/** How long a caller may take to read a snapshot, in milliseconds: the store keeps its view so long. */
+export const SNAPSHOT_MS_MAX = 5 * 60 * 1000;
+/** A time as RFC 3339 writes it. */
+const RFC3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 /** What the doors open to. */
 export interface SyncDoorsOptions {
@@ -34,6 +39,8 @@ export interface SyncDoorsOptions {
   readonly committer: Committer;
   /** Spends what one principal may push; returns how long to wait, in milliseconds, or 0. */
   readonly spend: (identity: Identity, mutations: number) => number;
+  /** Whether callers can name themselves at all: then nobody in particular is asked to. */
+  readonly open: boolean;
 }
 
 /** The doors; each takes the text of a body, and throws a {@linkcode DriftlessError}. */
@@ -48,7 +55,7 @@ export class SyncDoors {
   async push(identity: Identity, text: string): Promise<string> {
     const { server, committer, spend } = this.#options;
     const { principal } = identity;
-    const { mutations: list } = bodyOf(text);
+    const list = mutationsOf(text);
     if (!Array.isArray(list) || list.length === 0 || list.length > PUSH_BATCH_MAX) {
       throw new DriftlessError(
         "invalid_mutation",
@@ -59,7 +66,7 @@ export class SyncDoors {
     const good = read.filter((item): item is Mutation => !(item instanceof DriftlessError));
     for (const scope of new Set(good.map((mutation) => mutation.scope))) {
       if (server.allows({ principal, scope, action: "write" })) continue;
-      throw new DriftlessError("forbidden", "You may not write in this scope");
+      throw this.#refusal(identity, "You may not write in this scope");
     }
     const wait = spend(identity, good.length);
     if (wait > 0) throw new RateLimitedError("Cannot take so many mutations", wait);
@@ -71,7 +78,8 @@ export class SyncDoors {
       }
       const given = list[index];
       const id = isJsonObject(given) && typeof given.id === "string" ? given.id : null;
-      return JSON.stringify({ ok: false, id, code: item.code, error: item.message });
+      const { code, message: error } = item;
+      return JSON.stringify({ ok: false, id, cursor: 0, last_seq: 0, code, error });
     });
     return `{"results":[${parts.join(",")}]}`;
   }
@@ -82,7 +90,7 @@ export class SyncDoors {
     const body = bodyOf(text);
     const scope = this.#readable(identity, body.scope);
     const cursor = checkInteger(body.cursor ?? 0, "cursor");
-    const limit = typeof body.limit === "number" ? Math.trunc(body.limit) : PULL_LIMIT_DEFAULT;
+    const limit = readLimit(body.limit);
     const lastSeq = body.client === undefined
       ? ""
       : `,"last_seq":${
@@ -107,22 +115,19 @@ export class SyncDoors {
     return snapshotStream(reader, end);
   }
 
-  #readable({ principal }: Identity, value: unknown): string {
+  #readable(identity: Identity, value: unknown): string {
+    const { principal } = identity;
     const scope = checkScope(value);
     if (!this.#options.server.allows({ principal, scope, action: "read" })) {
-      throw new DriftlessError("forbidden", "You may not read this scope");
+      throw this.#refusal(identity, "You may not read this scope");
     }
     return scope;
   }
-}
 
-/** Too many requests, and when to come back. */
-export class RateLimitedError extends DriftlessError {
-  readonly retryAfterMs: number;
-
-  constructor(message: string, retryAfterMs: number) {
-    super("rate_limited", message);
-    this.retryAfterMs = retryAfterMs;
+  #refusal({ principal }: Identity, message: string): DriftlessError {
+    return principal === null && !this.#options.open
+      ? new DriftlessError("unauthenticated", `${message} without a token`)
+      : new DriftlessError("forbidden", message);
   }
 }
 
@@ -133,22 +138,48 @@ function bodyOf(text: string): JsonObject {
   return body;
 }
 
+/** The list of a push. Each mutation in it is checked by itself, so that one spoils no other. */
+function mutationsOf(text: string): unknown {
+  let body: unknown;
+  try {
+    body = JSON.parse(text === "" ? "{}" : text);
+  } catch {
+    throw new DriftlessError("malformed", "Cannot parse JSON: the text is not well-formed");
+  }
+  if (!isJsonObject(body)) throw new DriftlessError("malformed", "The body must be a JSON object");
+  const { mutations, ...rest } = body;
+  checkJson(rest);
+  return mutations;
+}
+
 function readMutation(value: unknown): Mutation | DriftlessError {
   try {
     if (!isJsonObject(value)) {
       throw new DriftlessError("invalid_mutation", "A mutation must be a JSON object");
     }
-    return checkMutation({ ...value, createdAt: readTime(value.created_at) });
+    const { args, ...rest } = value;
+    checkJson(rest, "invalid_mutation");
+    return checkMutation({ ...rest, args, createdAt: readTime(value.created_at) });
   } catch (error) {
     if (error instanceof DriftlessError) return error;
     throw error;
   }
 }
 
-/** A time in milliseconds, or as RFC 3339 text. */
+/** How many changes; as in Go, nothing and what is not positive mean the default. */
+function readLimit(value: unknown): number {
+  if (value === undefined || value === null) return PULL_LIMIT_DEFAULT;
+  if (typeof value !== "number" || !Number.isInteger(value)) {
+    throw new DriftlessError("invalid_mutation", `"limit" must be an integer`);
+  }
+  return value;
+}
+
+/** A time in milliseconds, or as RFC 3339 text; one before 1970, as Go's zero time, means "now". */
 function readTime(value: unknown): unknown {
   if (typeof value !== "string") return value;
-  const time = Date.parse(value);
+  const text = value.toUpperCase();
+  const time = RFC3339.test(text) ? Date.parse(text.replace(" ", "T")) : NaN;
   if (Number.isNaN(time)) {
     throw new DriftlessError("invalid_mutation", `"created_at" is neither a number nor a time`);
   }
@@ -178,9 +209,26 @@ function snapshotStream(reader: SnapshotReader, end: string): ReadableStream<Uin
   const encoder = new TextEncoder();
   let open = "";
   let started = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const close = () => {
+    clearTimeout(timer);
+    reader.close();
+  };
   return new ReadableStream({
+    start(controller) {
+      timer = setTimeout(() => {
+        reader.close();
+        controller.error(new TypeError("Cannot send the snapshot: its reader is too slow"));
+      }, SNAPSHOT_MS_MAX);
+    },
     pull(controller) {
-      const rows = reader.next(SNAPSHOT_PAGE_ROWS);
+      let rows: readonly StoredRow[];
+      try {
+        rows = reader.next(SNAPSHOT_PAGE_ROWS);
+      } catch (error) {
+        close();
+        throw error;
+      }
       let text = started ? "" : `{"data":{`;
       started = true;
       for (const { entity, id, json } of rows) {
@@ -190,12 +238,10 @@ function snapshotStream(reader: SnapshotReader, end: string): ReadableStream<Uin
         text += `${JSON.stringify(id)}:${json}`;
       }
       if (rows.length > 0) return controller.enqueue(encoder.encode(text));
-      reader.close();
+      close();
       controller.enqueue(encoder.encode(`${text}${open === "" ? "" : "}"}${end}`));
       controller.close();
     },
-    cancel() {
-      reader.close();
-    },
+    cancel: close,
   });
 }

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { type AnyApp, type Collections, defineApp } from "../core/app.ts";
 import { DriftlessError } from "../core/errors.ts";
-import { checkJson, isJsonObject, type Json, type JsonObject } from "../core/json.ts";
-import { checkMutation } from "../core/mutation.ts";
+import { checkJson, freezeJson, isJsonObject, type JsonObject } from "../core/json.ts";
+import type { Mutation } from "../core/mutation.ts";
 import { SyncServer } from "../core/server.ts";
 import type { Store } from "../core/store.ts";
 
@@ -45,7 +45,11 @@ interface Item {
   readonly collection: string;
   readonly id: string;
   readonly record: JsonObject;
+  /** Its place in the file: of two records with one id the second is refused, not overlooked. */
+  readonly index: number;
 }
+
+type Refusal = ImportReport["refused"][number];
 
 /**
  * Imports a JSON text: a list of records, or `{ id: record }`, or with no collection named
@@ -59,26 +63,23 @@ export async function importJson(text: string, options: ImportOptions): Promise<
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
   const items = readItems(text, options, digest);
   const server = operatorServer(app, store);
-  const refused: { id: string; reason: string }[] = [];
+  const refused: Refusal[] = [];
   let imported = 0;
   let repeated = 0;
   let done = 0;
   while (done < items.length && signal?.aborted !== true) {
     const batch = items.slice(done, done + IMPORT_BATCH);
-    const mutations = batch.map(({ collection, id, record }) =>
-      checkMutation({
-        id: `import-${digest}-${collection}-${createHash("sha256").update(id).digest("hex")}`
-          .slice(0, 128),
-        name: `${collection}.create`,
-        scope,
-        args: { id, data: record },
-      })
-    );
+    const good = batch.filter((item) => {
+      const refusal = refusalOf(item);
+      if (refusal !== undefined) refused.push(refusal);
+      return refusal === undefined;
+    });
+    const mutations = good.map((item) => mutationOf(item, scope, digest));
     const [results = []] = server.push([{ principal: null, mutations }]).results;
     results.forEach((result, index) => {
       if (result.ok && result.changes.length > 0) imported++;
       else if (result.ok) repeated++;
-      else refused.push({ id: batch[index]?.id ?? "", reason: result.error ?? "" });
+      else refused.push({ id: good[index]?.id ?? "", reason: result.error ?? "" });
     });
     done += batch.length;
     progress(done, items.length);
@@ -95,11 +96,20 @@ export async function importJson(text: string, options: ImportOptions): Promise<
   };
 }
 
-/** The rows of a scope as parts of one JSON text: `{ id: record }`, or with no collection `{ collection: { id: record } }`. */
-export function* exportJson(store: Store, scope: string, collection?: string): Iterable<string> {
+/**
+ * The rows of a scope as parts of one JSON text: `{ id: record }`, or with no collection named
+ * `{ collection: { id: record } }`. `progress` is told how many rows there were so far.
+ */
+export function* exportJson(
+  store: Store,
+  scope: string,
+  collection?: string,
+  progress: (rows: number) => void = () => {},
+): Generator<string, void, void> {
   const reader = store.snapshot(scope);
   let open = collection === undefined ? null : collection;
   let first = true;
+  let count = 0;
   try {
     yield "{";
     for (let rows = reader.next(1_000); rows.length > 0; rows = reader.next(1_000)) {
@@ -113,13 +123,44 @@ export function* exportJson(store: Store, scope: string, collection?: string): I
         }
         text += `${first ? "" : ","}\n${JSON.stringify(id)}: ${json}`;
         first = false;
+        count++;
       }
+      progress(count);
       yield text;
     }
     yield collection === undefined && open !== null ? "\n}\n}\n" : "\n}\n";
   } finally {
     reader.close();
   }
+}
+
+/** What is wrong with a record before any schema is asked. */
+function refusalOf({ id, record }: Item): Refusal | undefined {
+  try {
+    checkJson(record, "invalid_record");
+    return undefined;
+  } catch (error) {
+    if (error instanceof DriftlessError) return { id, reason: error.message };
+    throw error;
+  }
+}
+
+/** Not by `checkMutation`: the bound of its arguments is for users, and lower than a record's. */
+function mutationOf(
+  { collection, id, record, index }: Item,
+  scope: string,
+  digest: string,
+): Mutation {
+  const item = createHash("sha256").update(`${collection}\0${index}\0${id}`).digest("hex");
+  return {
+    id: `import-${digest}-${item}`,
+    name: `${collection}.create`,
+    scope,
+    client: "",
+    seq: 0,
+    args: freezeJson({ id, data: record }),
+    createdAt: 0,
+  };
 }
 
 /** The operator is no user of the app: its rules for users do not apply, its schemas do. */
@@ -171,29 +212,31 @@ function itemsOf(
     );
   }
   if (Array.isArray(records)) {
-    return records.map((record: Json, index) => {
+    const field = idField ?? "id";
+    return records.map((record: unknown, index) => {
       const object = recordOf(record, `record ${index}`);
-      const given = object[idField ?? "id"];
-      if (idField !== undefined && given === undefined) {
-        throw new DriftlessError("malformed", `Record ${index} has no field "${idField}"`);
-      }
+      const given = Object.hasOwn(object, field) ? object[field] : undefined;
       const own = typeof given === "string" || typeof given === "number";
+      if (idField !== undefined && !own) {
+        const reason = `Record ${index} has no text or number in its field "${idField}"`;
+        throw new DriftlessError("malformed", reason);
+      }
       const id = own ? String(given) : `${digest.slice(0, 8)}-${index}`;
-      return { collection, id, record: object };
+      return { collection, id, record: object, index };
     });
   }
   if (!isJsonObject(records)) {
     throw new DriftlessError("malformed", "Cannot read the file: it holds no records");
   }
-  return Object.entries(records).map(([id, record]) => ({
+  return Object.entries(records).map(([id, record], index) => ({
     collection,
     id,
     record: recordOf(record, `record "${id}"`),
+    index,
   }));
 }
 
 function recordOf(value: unknown, what: string): JsonObject {
-  const json = checkJson(value, "malformed");
-  if (!isJsonObject(json)) throw new DriftlessError("malformed", `The ${what} is not an object`);
-  return json;
+  if (!isJsonObject(value)) throw new DriftlessError("malformed", `The ${what} is not an object`);
+  return value;
 }

@@ -51,6 +51,12 @@ const SOURCES: readonly Source[] = [
     type: "text/javascript; charset=utf-8",
     isBundled: true,
   },
+  {
+    url: "/icon.svg",
+    path: "ui/demo/icon.svg",
+    type: "image/svg+xml",
+    isBundled: false,
+  },
 ];
 
 const TARGET = "edge/assets_gen.ts";

@@ -66,6 +66,7 @@ const PACKAGES_SEEN: Readonly<Partial<Record<Room, readonly string[]>>> = {
 /** Packages that no user should ever download. */
 const DEV_PACKAGES: readonly string[] = [
   "@std/assert",
+  "axe-core",
   "binaryen",
   "fast-check",
   "miniflare",

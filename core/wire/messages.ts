@@ -229,9 +229,9 @@ function pokeMessage({ from, entities, changes, time: start, more }: proto.Poke)
       if (name === undefined || known === undefined || (data === "") !== (known === "delete")) {
         throw new DriftlessError("malformed", "Cannot read the message: a change is incomplete");
       }
-      time += integer(elapsed);
+      time = integer(time + integer(elapsed));
       const json = known === "delete" ? null : data;
-      return { cursor: first + index, entity: name, id, op: known, json, time };
+      return { cursor: integer(first + index), entity: name, id, op: known, json, time };
     }),
   };
 }

@@ -3,8 +3,10 @@
  *
  *     browserTest(name, async ({ server, browser, folder }) => …)   both, and a folder, cleaned up
  *     startServer({ data })                                         another server, or one restarted
+ *     eventually(() => read(), expected)                            waits for what a page must come to
  */
 import { type Browser, chromium, type Page } from "playwright-core";
+import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 
 /** A server process that answers. */
@@ -44,7 +46,7 @@ const ROOT = join(import.meta.dirname ?? ".", "..", "..");
 /** Debian's name and place; `CHROMIUM` names another one. */
 const CHROMIUM_PATH = "/usr/bin/chromium";
 
-const CHROMIUM_ARGS: readonly string[] = [
+export const CHROMIUM_ARGS: readonly string[] = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -53,10 +55,16 @@ const CHROMIUM_ARGS: readonly string[] = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A page whose file a test provides counts as public, and may not reach this machine otherwise.
+  "--disable-features=LocalNetworkAccessChecks",
 ];
 
 /** How long a server may take to answer, in milliseconds. */
 const SERVER_START_MS_MAX = 60_000;
+
+/** How long a page may take to come to what is expected of it, in milliseconds. */
+const EVENTUALLY_MS_MAX = 20_000;
+const POLL_MS = 50;
 
 /** Declares a test that gets a server with an empty database, and a browser. */
 export function browserTest(name: string, run: (stage: Stage) => Promise<void>): void {
@@ -137,6 +145,21 @@ export function complaintsOf(page: Page): readonly string[] {
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   return complaints;
+}
+
+/** Waits until `read` gives the expected value; fails with the last value that it gave. */
+export async function eventually<T>(read: () => Promise<T>, expected: T): Promise<void> {
+  const end = performance.now() + EVENTUALLY_MS_MAX;
+  let actual = await read();
+  while (!isSame(actual, expected) && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    actual = await read();
+  }
+  assertEquals(actual, expected);
+}
+
+function isSame(actual: unknown, expected: unknown): boolean {
+  return JSON.stringify(actual) === JSON.stringify(expected);
 }
 
 async function textOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {

@@ -1,12 +1,10 @@
-/** How HTTP behaves on every listener, and how a listener stops. */
+/** How HTTP behaves on every listener: requests, bodies, limits and errors. */
 import { strict as assert } from "node:assert";
 import { HTTP_BODY_BYTES_MAX, HTTP_HEADER_BYTES_MAX } from "../../edge/socket.ts";
-import { first, type ListenerCase, withHost } from "./listening_host.ts";
-import { eventually, frame, inTime, OPCODE, pause, RawPeer } from "./raw_peer.ts";
+import { type ListenerCase, withHost } from "./listening_host.ts";
+import { eventually, frame, OPCODE, pause, RawPeer } from "./raw_peer.ts";
 
-const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-/** Far above the bound of a shutdown, so that only one that hangs fails. */
-const SHUTDOWN_HANG_MS = 10_000;
+export const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 export const HTTP_CASES: readonly ListenerCase[] = [
   {
@@ -116,6 +114,7 @@ export const HTTP_CASES: readonly ListenerCase[] = [
   } satisfies ListenerCase)),
   ...[true, false].map((chunked) => ({
     name: `a body of the limit is read, one more is 413, ${chunked ? "in chunks" : "with length"}`,
+    waits: true as const,
     run: (listen) =>
       withHost(listen, {
         fetch: async (request) => new Response(`${(await request.arrayBuffer()).byteLength}!`),
@@ -132,6 +131,7 @@ export const HTTP_CASES: readonly ListenerCase[] = [
   } satisfies ListenerCase)),
   {
     name: "a body that is announced too large is refused unread",
+    waits: true,
     run: async (listen) => {
       let asked = false;
       await withHost(listen, {
@@ -150,6 +150,7 @@ export const HTTP_CASES: readonly ListenerCase[] = [
   },
   ...["content-length: 10", "transfer-encoding: chunked"].map((header) => ({
     name: `a slow body with ${header} is cut, and a slow handler is not`,
+    waits: true as const,
     run: (listen) =>
       withHost(listen, {
         bodyMsMax: 200,
@@ -170,6 +171,7 @@ export const HTTP_CASES: readonly ListenerCase[] = [
   } satisfies ListenerCase)),
   {
     name: "slow headers are 408 or cut, however they are dripped",
+    waits: true,
     run: (listen) =>
       withHost(listen, {}, async (host) => {
         const silent = await RawPeer.connect(host.port);
@@ -209,6 +211,7 @@ export const HTTP_CASES: readonly ListenerCase[] = [
     ["two different lengths", post("content-length: 4\r\ncontent-length: 5", "abcde")],
   ].map(([name, bytes]) => ({
     name: `${name} is 400 or cut, and disturbs nobody else`,
+    waits: true as const,
     run: (listen) =>
       withHost(listen, {
         fetch: async (request) => {
@@ -295,147 +298,6 @@ export const HTTP_CASES: readonly ListenerCase[] = [
       }),
   },
 ];
-
-export const SHUTDOWN_CASES: readonly ListenerCase[] = [
-  {
-    name: "shutdown tells idle sockets, ends idle connections and accepts no more",
-    run: (listen) =>
-      withHost(listen, {}, async (host) => {
-        const socket = await RawPeer.open(host.port);
-        const idle = await RawPeer.connect(host.port);
-        idle.write(GET);
-        await idle.until("hello");
-        const done = shutdown(host, 5000);
-        assert.equal(host.listener.shutdown(0), host.listener.shutdown(0));
-        assert.equal(await socket.closeCode(), 1001);
-        socket.write(frame(OPCODE.close, Uint8Array.of(0x03, 0xe9)));
-        await inTime(idle.gone, "the idle connection to end");
-        await done;
-        assert.deepEqual(first(host).closes, [1001]);
-        await assert.rejects(RawPeer.connect(host.port));
-      }),
-  },
-  {
-    name: "shutdown lets a request in flight finish",
-    run: async (listen) => {
-      let finish = () => {};
-      const finished = new Promise<void>((resolve) => finish = resolve);
-      let asked = false;
-      await withHost(listen, {
-        fetch: async () => {
-          asked = true;
-          await finished;
-          return new Response("finished");
-        },
-      }, async (host) => {
-        const peer = await RawPeer.connect(host.port);
-        peer.write(GET);
-        await eventually(() => asked, "the request");
-        const done = shutdown(host, 20_000);
-        await pause(100);
-        finish();
-        assert.match(await peer.until("finished"), /^HTTP\/1\.1 200 /);
-        await done;
-        await inTime(peer.gone, "the connection to end");
-      });
-    },
-  },
-  {
-    name: "shutdown lets a response that is being streamed finish",
-    run: async (listen) => {
-      let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-      const body = new ReadableStream<Uint8Array>({ start: (own) => void (controller = own) });
-      await withHost(listen, { fetch: () => new Response(body) }, async (host) => {
-        const peer = await RawPeer.connect(host.port);
-        peer.write(GET);
-        await eventually(() => controller !== undefined, "the request");
-        controller?.enqueue(new TextEncoder().encode("first"));
-        await peer.until("first");
-        const done = shutdown(host, 20_000);
-        await pause(100);
-        controller?.enqueue(new TextEncoder().encode("second"));
-        controller?.close();
-        await peer.until("second");
-        await done;
-      });
-    },
-  },
-  shutdownCuts("a socket that does not read", async (host) => {
-    const peer = await RawPeer.open(host.port);
-    peer.stopReading();
-    const { socket } = first(host);
-    for (let i = 0; i < 200 && socket.bufferedBytes < 500_000; i++) {
-      socket.send(new Uint8Array(60_000));
-      await pause(1);
-    }
-    return peer;
-  }),
-  shutdownCuts("a request that never finishes", async (host) => {
-    const peer = await RawPeer.connect(host.port);
-    peer.write(GET.replace("/", "/never"));
-    await pause(100);
-    return peer;
-  }),
-  shutdownCuts("a request whose headers never end", async (host) => {
-    const peer = await RawPeer.connect(host.port);
-    peer.write("GET / HTTP/1.1\r\n");
-    await pause(100);
-    return peer;
-  }),
-  shutdownCuts("a response that is not read", async (host) => {
-    const peer = await RawPeer.connect(host.port);
-    peer.stopReading();
-    peer.write(GET.replace("/", "/endless"));
-    await pause(100);
-    return peer;
-  }),
-  shutdownCuts("an upgrade that the host never decides", async (host) => {
-    const peer = await RawPeer.connect(host.port);
-    peer.write(
-      GET.replace("/", "/undecided").replace(
-        "\r\n\r\n",
-        "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-      ),
-    );
-    await pause(100);
-    return peer;
-  }),
-];
-
-function shutdownCuts(
-  what: string,
-  begin: (host: Parameters<Parameters<typeof withHost>[2]>[0]) => Promise<RawPeer>,
-): ListenerCase {
-  return {
-    name: `shutdown cuts ${what} after the grace`,
-    run: async (listen) => {
-      const never = new Promise<never>(() => {});
-      const endless = () =>
-        new ReadableStream<Uint8Array>({
-          pull: (controller) => controller.enqueue(new Uint8Array(65536)),
-        });
-      await withHost(listen, {
-        fetch: (request) => request.url.endsWith("/endless") ? new Response(endless()) : never,
-        ...(what.startsWith("an upgrade") ? { upgrade: () => never } : {}),
-      }, async (host) => {
-        const peer = await begin(host);
-        await shutdown(host, 300);
-        peer.readAgain();
-        await inTime(peer.gone, "the connection to end");
-      });
-    },
-  };
-}
-
-async function shutdown(
-  host: { readonly listener: { shutdown(graceMs: number): Promise<void> } },
-  graceMs: number,
-): Promise<void> {
-  const started = Date.now();
-  await inTime(host.listener.shutdown(graceMs), "the shutdown");
-  assert.ok(Date.now() - started < graceMs + SHUTDOWN_HANG_MS, "the shutdown keeps to the grace");
-}
 
 function post(header: string, body: string): string {
   return `POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n${header}\r\n\r\n${body}`;

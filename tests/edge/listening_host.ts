@@ -6,6 +6,8 @@ import { inTime } from "./raw_peer.ts";
 /** One behaviour that every listener has, on every runtime. */
 export interface ListenerCase {
   readonly name: string;
+  /** It waits for a clock of the listener or leaves one running: run beside others of its kind. */
+  readonly waits?: true;
   run(listen: Listen): Promise<void>;
 }
 
@@ -78,4 +80,22 @@ export function first(host: Host): Accepted {
 
 function echo({ socket }: Accepted, bytes: Uint8Array): void {
   socket.send(bytes);
+}
+
+/** How a case went, as a line of JSON carries it between processes. */
+export interface Outcome {
+  readonly name: string;
+  readonly error?: string;
+}
+
+/** Runs cases side by side. */
+export function runCases(cases: readonly ListenerCase[], listen: Listen): Promise<Outcome[]> {
+  return Promise.all(cases.map(async ({ name, run }) => {
+    try {
+      await run(listen);
+      return { name };
+    } catch (error) {
+      return { name, error: error instanceof Error ? `${error.stack}` : String(error) };
+    }
+  }));
 }

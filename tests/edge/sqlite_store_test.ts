@@ -77,18 +77,13 @@ Deno.test("SqliteStore leaves one file behind when it is closed", () =>
 
 Deno.test("SqliteStore cannot be opened when SQLite does not take synchronous = FULL", () =>
   inFolder((path) => {
-    const weak = driver({
-      exec(db, sql) {
-        db.exec(sql);
-        db.exec("PRAGMA synchronous = NORMAL");
-      },
-    });
-    assertFails(() => openSqliteStore(path, { open: weak }), /synchronous = FULL \(it reads 1\)/);
+    const open = driver((sql) => sql.replace("synchronous = FULL", "synchronous = NORMAL"));
+    assertFails(() => openSqliteStore(path, { open }), /synchronous = FULL \(it reads 1\)/);
   }));
 
 Deno.test("SqliteStore cannot be opened when there is no write-ahead log", () =>
   inFolder((path) => {
-    const open = driver({ text: (sql) => sql.replace("= WAL", "= DELETE") });
+    const open = driver((sql) => sql.replace("= WAL", "= DELETE"));
     assertFails(() => openSqliteStore(path, { open }), /no write-ahead log/);
   }));
 
@@ -200,6 +195,32 @@ Deno.test("SqliteStore sees what another connection commits, and dataVersion() t
     b.close();
   }));
 
+Deno.test("SqliteStore is created once when processes open its file at the same moment", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "driftless-sqlite-" });
+  try {
+    const [processes, files] = [4, 12];
+    const program = new URL("sqlite_open_child.ts", import.meta.url).pathname;
+    // Late enough for all of them to have started.
+    const start = `${Date.now() + 600}`;
+    const args = ["run", "--no-check", "--allow-read", "--allow-write", program, folder, start];
+    const outputs = await Promise.all(Array.from({ length: processes }, () => {
+      return new Deno.Command(Deno.execPath(), { args: [...args, `${files}`] }).output();
+    }));
+    const lists = outputs.map(({ code, stdout, stderr }) => {
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+      return JSON.parse(new TextDecoder().decode(stdout)) as string[];
+    });
+    for (const list of lists) assertEquals(list, lists[0]);
+    for (let i = 0; i < files; i++) {
+      const store = openSqliteStore(join(folder, `${i}.db`));
+      assertEquals([store.epoch, store.head("s").cursor], [lists[0]?.[i], processes]);
+      store.close();
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 for (const kind of ["once", "from then on", "with SQLite's own rollback"] as const) {
   Deno.test(`SqliteStore keeps nothing of a transaction when a call fails ${kind}`, () =>
     inFolder((path) => {
@@ -226,21 +247,62 @@ for (const kind of ["once", "from then on", "with SQLite's own rollback"] as con
     }));
 }
 
-Deno.test("SqliteStore does not commit when the work hides a failure", () =>
-  inFolder((path) => {
-    for (const kind of ["once", "with SQLite's own rollback"] as const) {
+Deno.test("SqliteStore does not commit when the work hides a failure", () => {
+  for (const kind of ["once", "with SQLite's own rollback"] as const) {
+    inFolder((path) => {
       const faults: Faults = { kind, countdown: Infinity, failed: 0 };
       const store = openSqliteStore(path, { open: failing(faults) });
+      store.transaction(() => writeTwo(store, 0));
+      const before = contentsOf(store, "s", NAMES);
       assertFails(() =>
         store.transaction(() => {
-          store.append("s", change(1));
+          store.append("s", change(3));
           faults.countdown = 1;
-          assertFails(() => store.putRow("s", row("a")), /the disk reports an error/);
-          assertFails(() => store.putRow("s", row("b")), /the disk reports an error/);
+          assertFails(
+            () => store.putRow("s", row("a", { json: "3" })),
+            /the disk reports an error/,
+          );
+          assertFails(
+            () => store.putRow("s", row("b", { json: "3" })),
+            /the disk reports an error/,
+          );
         }), /the disk reports an error/);
-      assertEquals(store.scopes(), []);
+      assertEquals(contentsOf(store, "s", NAMES), before);
       store.close();
-    }
+    });
+  }
+});
+
+Deno.test("SqliteStore rolls back later when the rollback fails as well", () =>
+  inFolder((path) => {
+    let broken = false;
+    const open = (file: string): SqlDatabase => {
+      const db = openSqlite(file);
+      const prepare = (sql: string) => {
+        const statement = db.prepare(sql);
+        return failingStatement(statement, sql, (_, call) => {
+          if (!broken || !["COMMIT", "ROLLBACK"].includes(sql)) return call();
+          throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR" });
+        });
+      };
+      return {
+        get isTransaction() {
+          return db.isTransaction;
+        },
+        exec: (sql) => db.exec(sql),
+        prepare,
+        close: () => db.close(),
+      };
+    };
+    const store = openSqliteStore(path, { open });
+    broken = true;
+    const work = () => store.transaction(() => store.append("s", change(1)));
+    assertFails(work, /the disk reports an error/);
+    assertFails(work, /the disk reports an error/);
+    broken = false;
+    store.transaction(() => store.append("t", change(1)));
+    assertEquals(store.scopes(), ["t"]);
+    store.close();
   }));
 
 Deno.test("SqliteStore works on after a failure of any call of a snapshot", () =>
@@ -313,19 +375,15 @@ function writeTwo(store: ReturnType<typeof openSqliteStore>, after: number): voi
   store.trim("s", { changes: 3, before: 0, outcomes: 0 });
 }
 
-/** The built-in driver with some of its calls replaced. */
-function driver(replaced: {
-  readonly exec?: (db: SqlDatabase, sql: string) => void;
-  readonly text?: (sql: string) => string;
-}): (path: string) => SqlDatabase {
-  const { exec = (db, sql) => db.exec(sql), text = (sql) => sql } = replaced;
+/** The built-in driver with another text for some of its statements. */
+function driver(text: (sql: string) => string): (path: string) => SqlDatabase {
   return (path) => {
     const db = openSqlite(path);
     return {
       get isTransaction() {
         return db.isTransaction;
       },
-      exec: (sql) => exec(db, text(sql)),
+      exec: (sql) => db.exec(text(sql)),
       prepare: (sql) => db.prepare(text(sql)),
       close: () => db.close(),
     };

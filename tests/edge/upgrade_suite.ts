@@ -230,6 +230,7 @@ export const UPGRADE_CASES: readonly ListenerCase[] = [
   }),
   {
     name: "a peer that reads the close frame and ignores it is cut",
+    waits: true,
     run: (listen) =>
       withHost(listen, {}, async (host) => {
         const peer = await RawPeer.open(host.port);

@@ -14,6 +14,7 @@ const FILES: Readonly<Record<string, string>> = {
   "ui/demo/index.html": PAGE,
   "ui/demo/style.css": "p { color: teal }\n",
   "ui/demo/demo.ts": `import { text } from "./text.ts";\ndocument.title = text;\n`,
+  "ui/demo/icon.svg": `<svg xmlns="http://www.w3.org/2000/svg"/>\n`,
   "ui/demo/text.ts": "export const text: string = `a </script> ${1 + 1}`;\n",
 };
 
@@ -44,7 +45,7 @@ async function builtFrom(files: Readonly<Record<string, string>>) {
 
 Deno.test("buildAssets keys the page, its style and its code by their URL paths", async () => {
   const assets = await builtFrom(FILES);
-  assertEquals(Object.keys(assets).sort(), ["/", "/demo.css", "/demo.js"]);
+  assertEquals(Object.keys(assets).sort(), ["/", "/demo.css", "/demo.js", "/icon.svg"]);
   assertEquals(assets["/"]?.body, PAGE);
   assertEquals(assets["/"]?.type, "text/html; charset=utf-8");
   assertEquals(assets["/demo.css"]?.type, "text/css; charset=utf-8");
@@ -71,7 +72,7 @@ Deno.test("buildAssets names the files that are missing and builds the others", 
   await withTree({ "ui/demo/index.html": PAGE }, async (root) => {
     const { assets, missing } = await buildAssets(root);
     assertEquals(Object.keys(assets), ["/"]);
-    assertEquals(missing, ["ui/demo/style.css", "ui/demo/demo.ts"]);
+    assertEquals(missing, ["ui/demo/style.css", "ui/demo/demo.ts", "ui/demo/icon.svg"]);
   });
 });
 

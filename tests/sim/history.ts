@@ -89,7 +89,10 @@ export class History {
     const held = rows.rows.has(`${change.entity}\0${change.id}`);
     const isRight = change.op === "create" ? !held : held;
     if (!isRight || (change.op === "delete") !== (change.json === null)) {
-      throw new BrokenPromise("log", `${change.op} of ${change.entity}/${change.id} makes no sense`);
+      throw new BrokenPromise(
+        "log",
+        `${change.op} of ${change.entity}/${change.id} makes no sense`,
+      );
     }
     rows.set(change.entity, change.id, change.json);
     hashes.push(rows.hash);

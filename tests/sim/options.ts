@@ -94,7 +94,7 @@ export function drawOptions(seed: number): SimOptions {
     storeFailChance: some(0.2, () => prng.float() * 0.1, 0),
     trimMeanMs: some(0.3, () => prng.between(1000, 6000), 0),
     trimKeeps: prng.between(0, 30),
-    restore: some(0.12, () => prng.pick(["same-epoch", "new-epoch"]), "none"),
+    restore: some(0.12, () => "new-epoch", "none"),
     skewMs: some(0.5, () => 3 * DAY_MS, 0),
     clockJumpMeanMs: some(0.3, () => prng.between(2000, 10_000), 0),
     accessFlipMeanMs: some(0.1, () => prng.between(2000, 8000), 0),

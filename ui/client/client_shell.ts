@@ -224,11 +224,12 @@ export class ClientShell {
   }
 
   #stored(batches: readonly PersistBatch[], error: DriftlessError | null): void {
-    for (const { token } of batches) {
+    const tokens = batches.map(({ token }) => token);
+    if (error === null) this.#machine?.persisted(...tokens);
+    for (const token of tokens) {
       const waiter = this.#waiters.get(token);
       this.#waiters.delete(token);
       if (error === null) {
-        this.#machine?.persisted(token);
         waiter?.resolve();
       } else {
         this.#machine?.persistFailed(token, error);
@@ -308,7 +309,6 @@ export class ClientShell {
         machine.decided(await this.#http.push(batch, signal));
       } catch (error) {
         machine.pushFailed();
-        this.#setOnline(machine.isLive);
         throw error;
       }
       this.#notify([]);
@@ -359,6 +359,7 @@ export class ClientShell {
   }
 
   #failed(error: DriftlessError): void {
+    if (error.code === "unavailable") this.#setOnline(this.#machine?.isLive ?? false);
     this.#options.onError?.(error);
   }
 

@@ -1,0 +1,135 @@
+/** What a session does with pushes and topics. */
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { defineApp } from "../../core/app.ts";
+import { ARGS_BYTES_MAX, IN_FLIGHT_MAX, NAME_UNITS_MAX } from "../../core/limits.ts";
+import { TOPICS_MAX } from "../../core/session.ts";
+import { notesApp } from "./notes_app.ts";
+import { ann, Author, bob, ServerRig } from "./server_rig.ts";
+import { assertFailure, kindsOf, SessionRig, wire } from "./session_rig.ts";
+
+Deno.test("a push is handed on with the channel's scope and client [S12]", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello({ scope: "home", client: "c9" }, 4);
+  const answers = session.say({ kind: "push", mutations: [wire("m1"), wire("m2", { seq: 2 })] }, 4);
+  assertEquals(answers, []);
+  assertEquals(session.pushed, [{
+    channel: 4,
+    mutations: [1, 2].map((seq) => ({
+      id: `m${seq}`,
+      name: "counter.add",
+      scope: "home",
+      client: "c9",
+      seq,
+      args: { id: "k", by: 1 },
+      createdAt: 5,
+    })),
+  }]);
+});
+
+Deno.test("a push holds mutations up to the limit and is refused with none or one more [S11]", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello();
+  const push = (count: number) =>
+    session.say({
+      kind: "push",
+      mutations: Array.from({ length: count }, (_, i) => wire(`m${i}`, { seq: i + 1 })),
+    });
+  for (const count of [1, IN_FLIGHT_MAX - 1, IN_FLIGHT_MAX]) assertEquals(push(count), []);
+  for (const count of [0, IN_FLIGHT_MAX + 1]) {
+    assertFailure(push(count), "invalid_mutation", `1 to ${IN_FLIGHT_MAX}`);
+  }
+  assertStrictEquals(session.pushed.length, 3);
+});
+
+Deno.test("a push with one bad mutation is refused as a whole [S3, S15]", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello();
+  const bad = [
+    [wire("m2", { args: "{" }), "invalid_mutation"],
+    [wire("m2", { args: `{"__proto__":1}` }), "invalid_mutation"],
+    [wire("", {}), "invalid_mutation"],
+    [wire("m2", { seq: 0 }), "invalid_mutation"],
+    [wire("m2", { args: `["${"x".repeat(ARGS_BYTES_MAX - 3)}"]` }), "too_large"],
+  ] as const;
+  for (const [mutation, code] of bad) {
+    assertFailure(session.say({ kind: "push", mutations: [wire("m1"), mutation] }), code);
+  }
+  assertEquals(session.pushed, []);
+});
+
+Deno.test("results are told on their channel, in their order", () => {
+  const rig = new ServerRig();
+  const session = new SessionRig(rig);
+  session.hello({}, 2);
+  const author = new Author("c1");
+  const results = rig.push([author.add("k"), author.call("refuse", "no")]);
+  session.session.decided(2, results);
+  assertEquals(session.heard(2), [{
+    kind: "ack",
+    results: [
+      { id: "c1-1", cursor: 1, lastSeq: 1, code: null, error: null },
+      { id: "c1-2", cursor: 1, lastSeq: 2, code: "rejected", error: "no" },
+    ],
+  }]);
+});
+
+Deno.test("a message to a topic reaches its followers in the scope alone [S8]", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello({ scope: "home" });
+  assertEquals(session.say({ kind: "subscribe", topic: "t" }), []);
+  session.session.published("away", "t", "1");
+  session.session.published("home", "other", "1");
+  assertEquals(session.heard(), []);
+  session.session.published("home", "t", `{"a":1}`);
+  assertEquals(session.heard(), [{ kind: "event", topic: "t", data: `{"a":1}` }]);
+  session.say({ kind: "unsubscribe", topic: "t" });
+  session.session.published("home", "t", "2");
+  assertEquals(session.heard(), []);
+});
+
+Deno.test("a channel follows topics up to the limit and is refused one more [S11]", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello();
+  for (let i = 0; i < TOPICS_MAX; i++) {
+    assertEquals(session.say({ kind: "subscribe", topic: `t${i}` }), []);
+  }
+  assertFailure(session.say({ kind: "subscribe", topic: "one more" }), "rate_limited", "64 topics");
+  assertEquals(session.say({ kind: "subscribe", topic: "t0" }), []);
+  session.say({ kind: "unsubscribe", topic: "t0" });
+  assertEquals(session.say({ kind: "subscribe", topic: "one more" }), []);
+});
+
+Deno.test("topics are names", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello();
+  for (const topic of ["", "a\nb", "x".repeat(NAME_UNITS_MAX + 1)]) {
+    assertFailure(session.say({ kind: "subscribe", topic }), "invalid_mutation", `"topic"`);
+    const publish = { kind: "publish", topic, data: "1" } as const;
+    assertFailure(session.say(publish), "invalid_mutation", `"topic"`);
+  }
+  assertEquals(session.published, []);
+});
+
+Deno.test("a message to a topic is JSON, and is published in the channel's scope [S8]", () => {
+  const session = new SessionRig(new ServerRig());
+  session.hello({ scope: "home" });
+  assertEquals(session.say({ kind: "publish", topic: "t", data: `{"a":1}` }), []);
+  assertEquals(session.published, [{ scope: "home", topic: "t", data: `{"a":1}` }]);
+  const bad = { kind: "publish", topic: "t", data: "{" } as const;
+  assertFailure(session.say(bad), "invalid_mutation");
+});
+
+Deno.test("who may read but not write a scope publishes nothing there [S8]", () => {
+  const app = defineApp({
+    ...notesApp,
+    mutators: {},
+    authorize: ({ principal, action }) => action === "read" || principal?.id === "ann",
+  });
+  const rig = new ServerRig({ app });
+  const [writer, reader] = [new SessionRig(rig, ann), new SessionRig(rig, bob)];
+  for (const session of [writer, reader]) assertEquals(kindsOf(session.hello()), ["welcome"]);
+  const publish = { kind: "publish", topic: "t", data: "1" } as const;
+  assertEquals(writer.say(publish), []);
+  assertFailure(reader.say(publish), "forbidden");
+  assertEquals(reader.published, []);
+});

@@ -1,0 +1,155 @@
+/** An outbox sends in order, waits for a slow peer up to its bounds, and then cuts it, once. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Outbox, OUTBOX_MESSAGES_MAX, OUTBOX_SOCKET_BYTES_MAX } from "../../edge/outbox.ts";
+import { type Socket, SOCKET_OUTBOX_BYTES_MAX } from "../../edge/socket.ts";
+
+const FULL = new Uint8Array(OUTBOX_SOCKET_BYTES_MAX);
+
+Deno.test("an outbox sends at once to a peer that keeps up", () => {
+  const { outbox, socket } = box();
+  outbox.send(message(1));
+  socket.read();
+  outbox.send(message(2));
+  assertEquals(socket.sent, [1, 2]);
+});
+
+Deno.test("an outbox fills the socket up to its bound and keeps the rest, in order", () => {
+  const { outbox, socket } = box();
+  outbox.send(FULL);
+  for (let i = 1; i <= 3; i++) outbox.send(message(i));
+  assertEquals(socket.sent, [0]);
+  socket.read();
+  outbox.send(message(4));
+  assertEquals(socket.sent, [0], "a later message does not overtake");
+  outbox.drained();
+  assertEquals(socket.sent, [0, 1, 2, 3, 4]);
+});
+
+Deno.test("an outbox stops again when the socket is full again", () => {
+  const { outbox, socket } = box();
+  outbox.send(FULL);
+  outbox.send(FULL);
+  outbox.send(message(1));
+  socket.read();
+  outbox.drained();
+  assertEquals(socket.sent, [0, 0]);
+  socket.read();
+  outbox.drained();
+  assertEquals(socket.sent, [0, 0, 1]);
+});
+
+for (const over of [0, 1]) {
+  const verdict = over === 0 ? "keeps" : "cuts";
+  Deno.test(`an outbox ${verdict} a peer with ${OUTBOX_MESSAGES_MAX + over} messages waiting`, () => {
+    const { outbox, socket, overflows } = box();
+    outbox.send(FULL);
+    for (let i = 0; i < OUTBOX_MESSAGES_MAX + over; i++) outbox.send(message(1));
+    assertEquals(socket.terminated, over);
+    assertEquals(overflows(), over);
+  });
+
+  Deno.test(`an outbox ${verdict} a peer with its bytes and ${over} more waiting`, () => {
+    const { outbox, socket, overflows } = box();
+    outbox.send(FULL);
+    outbox.send(new Uint8Array(SOCKET_OUTBOX_BYTES_MAX - 1));
+    outbox.send(new Uint8Array(1 + over));
+    assertEquals(socket.terminated, over);
+    assertEquals(overflows(), over);
+  });
+}
+
+Deno.test("an outbox counts only what still waits", () => {
+  const { outbox, socket } = box();
+  for (let round = 0; round < 4; round++) {
+    outbox.send(FULL);
+    for (let i = 0; i < OUTBOX_MESSAGES_MAX - 1; i++) outbox.send(message(1));
+    socket.read();
+    outbox.drained();
+    socket.read();
+  }
+  assertEquals(socket.terminated, 0);
+  assertEquals(socket.sent.length, 4 * OUTBOX_MESSAGES_MAX);
+});
+
+Deno.test("an outbox that has cut its peer, or was closed, forgets and takes nothing more", () => {
+  const cut = box();
+  cut.outbox.send(FULL);
+  for (let i = 0; i < OUTBOX_MESSAGES_MAX + 50; i++) cut.outbox.send(message(1));
+  cut.socket.read();
+  cut.outbox.drained();
+  assertEquals([cut.socket.sent, cut.socket.terminated, cut.overflows()], [[0], 1, 1]);
+
+  const closed = box();
+  closed.outbox.send(FULL);
+  closed.outbox.send(message(1));
+  closed.outbox.close();
+  closed.socket.read();
+  closed.outbox.drained();
+  closed.outbox.send(message(2));
+  assertEquals([closed.socket.sent, closed.socket.terminated], [[0], 0]);
+});
+
+Deno.test("what an outbox sent is always the beginning of what it was given", () => {
+  const step = fc.oneof(
+    fc.record({ send: fc.integer({ min: 1, max: OUTBOX_SOCKET_BYTES_MAX }) }),
+    fc.constant({ send: 0 }),
+  );
+  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    const { outbox, socket } = box();
+    const given: number[] = [];
+    for (const { send } of steps) {
+      if (send === 0) {
+        socket.read();
+        outbox.drained();
+        continue;
+      }
+      given.push(given.length + 1);
+      outbox.send(message(given.length, send));
+      assert(socket.bufferedBytes <= 2 * OUTBOX_SOCKET_BYTES_MAX, "the socket holds too much");
+    }
+    assertEquals(socket.sent, given.slice(0, socket.sent.length));
+    if (socket.terminated > 0) return;
+    while (socket.bufferedBytes > 0) {
+      socket.read();
+      outbox.drained();
+    }
+    assertEquals(socket.sent, given, "a peer that was not cut gets everything");
+  }));
+});
+
+/** A message that can be told from others by its first byte. */
+function message(number: number, length = 1): Uint8Array {
+  const bytes = new Uint8Array(Math.max(1, length));
+  bytes[0] = number;
+  return bytes;
+}
+
+function box() {
+  const socket = new SlowSocket();
+  let overflows = 0;
+  return { socket, outbox: new Outbox(socket, () => overflows++), overflows: () => overflows };
+}
+
+/** A socket whose peer reads when it is told to. */
+class SlowSocket implements Socket {
+  readonly remoteAddress = "127.0.0.1";
+  readonly sent: number[] = [];
+  bufferedBytes = 0;
+  terminated = 0;
+
+  send(bytes: Uint8Array): void {
+    this.sent.push(bytes[0] ?? 0);
+    this.bufferedBytes += bytes.length;
+  }
+
+  close(): void {}
+
+  terminate(): void {
+    this.terminated++;
+  }
+
+  read(): void {
+    this.bufferedBytes = 0;
+  }
+}

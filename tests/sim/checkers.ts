@@ -1,0 +1,265 @@
+/**
+ * The promises, one function each. A checker throws when its promise is broken and knows nothing of
+ * how the engine keeps it: it compares what was seen at the edges with what has to be.
+ */
+import type { AnyApp, Principal } from "../../core/app.ts";
+import type { Change } from "../../core/change.ts";
+import type { SyncClient } from "../../core/client.ts";
+import type { ErrorCode } from "../../core/errors.ts";
+import { canonicalText, equalJson, type JsonObject } from "../../core/json.ts";
+import {
+  CLOCK_AHEAD_MS_MAX,
+  IN_FLIGHT_MAX,
+  LIVE_MESSAGE_BYTES_MAX,
+  PENDING_MAX,
+} from "../../core/limits.ts";
+import type { Mutation } from "../../core/mutation.ts";
+import { Snapshot, type SnapshotRow } from "../../core/snapshot.ts";
+import type { ClientRecord, Outcome, Store } from "../../core/store.ts";
+import { rowKey } from "../../core/transaction.ts";
+import { View } from "../../core/view.ts";
+import type { WireResult } from "../../core/wire/messages.ts";
+import { ENTITIES } from "./app_under_test.ts";
+import type { Decision, History, ScopeHistory } from "./history.ts";
+import type { Place } from "./judge.ts";
+import type { Decided, Reference } from "./reference.ts";
+import { RowSet } from "./row_set.ts";
+import { BrokenPromise } from "./world.ts";
+
+/** The verdict that the server may keep no record of: on a client that it does not know. */
+const UNRECORDED: ErrorCode = "forbidden";
+
+/** S1: what a device is told is on the disk, with the same verdict. */
+export function checkAckedDurable(results: readonly WireResult[], history: History): void {
+  for (const { id, code } of results) {
+    const decision = history.byMutation.get(id);
+    // A wrong number decides nothing.
+    if (code === "sequence_gap") continue;
+    if (decision === undefined ? code === UNRECORDED : decision.code === code) continue;
+    const found = decision === undefined ? "nothing" : decision.code ?? "accepted";
+    broken("acked-durable", `${id} was answered ${code ?? "accepted"}, the disk says ${found}`);
+  }
+}
+
+/** S2: each mutation was decided as the sequential reference decides it. */
+export function checkDecision(outcome: Outcome, decided: Decided, code: ErrorCode | null): void {
+  if (outcome.code === code) return;
+  const call = `${decided.name} ${canonicalText(decided.args)}`;
+  broken("exactly-once", `${call}: ${outcome.code ?? "accepted"}, not ${code ?? "accepted"}`);
+}
+
+/** S2: every effect is there once: the rows are those of the sequential reference. */
+export function checkRows(scope: ScopeHistory, reference: Reference): void {
+  if (scope.rows.hash === reference.live.hash && scope.changes.length === reference.cursor) return;
+  const difference = scope.rows.difference(reference.live);
+  broken("exactly-once", `cursor ${scope.changes.length}, not ${reference.cursor}: ${difference}`);
+}
+
+/** S2: the rows on the disk are those of the log. */
+export function checkStore(store: Store, scope: string, history: ScopeHistory): void {
+  const stored = new RowSet();
+  for (const entity of ENTITIES) {
+    for (const { id, json } of store.rows(scope, entity)) stored.set(entity, id, json);
+  }
+  if (stored.hash === history.rows.hash) return;
+  broken("log", `rows and log differ: ${stored.difference(history.rows)}`);
+}
+
+/** S3: one device's mutations are decided in the order in which they were made. */
+export function checkClientOrder(
+  decision: Decision,
+  place: Place | undefined,
+  newest: Map<string, number>,
+): void {
+  if (place === undefined) return;
+  const before = newest.get(place.device) ?? -1;
+  if (place.index <= before) {
+    broken("client-order", `${place.device}: ${place.index} was decided after ${before}`);
+  }
+  newest.set(place.device, place.index);
+  if (decision.seq < 1) broken("client-order", `${decision.mutation} came without a number`);
+}
+
+/** S3: one client's numbers are decided without a gap. */
+export function checkNumbering(record: ClientRecord, newest: Map<string, number>): void {
+  const key = `client ${record.client}`;
+  const before = newest.get(key) ?? 0;
+  if (record.lastSeq !== before + 1) {
+    broken("client-order", `${key}: ${record.lastSeq} was decided after ${before}`);
+  }
+  newest.set(key, record.lastSeq);
+}
+
+/** S4: a device's rows are those of a history at its cursor. */
+export function checkPrefix(
+  rows: RowSet,
+  cursor: number,
+  epoch: string,
+  scope: string,
+  histories: readonly History[],
+): void {
+  const known = histories.filter((history) => epoch === "" || history.epoch === epoch);
+  if (known.some((history) => history.scope(scope).hashes[cursor] === rows.hash)) return;
+  const newest = known.at(-1);
+  const difference = newest && rows.difference(newest.rowsAt(scope, cursor));
+  broken("prefix", `rows at cursor ${cursor} of ${epoch}: ${difference ?? "no such history"}`);
+}
+
+/** S4, S8: a change that a device is told stands in the log of its own scope. */
+export function checkChange(change: Change, scope: string, history: History): void {
+  const logged = history.scope(scope).changes[change.cursor - 1];
+  const isSame = logged !== undefined && logged.entity === change.entity &&
+    logged.id === change.id && logged.json === change.json && logged.time === change.time;
+  if (!isSame) broken("prefix", `the log has no change ${canonicalText({ ...change })}`);
+}
+
+/** S5: the view is what a new one shows with the same rows and the same pending mutations. */
+export function checkRebase(
+  app: AnyApp,
+  principal: Principal,
+  client: SyncClient,
+  rows: Iterable<SnapshotRow>,
+): void {
+  const snapshot = new Snapshot();
+  snapshot.replace(rows, client.cursor, client.epoch);
+  const fresh = new View(app, snapshot, principal);
+  fresh.reset(client.pending.map(({ mutation }) => mutation));
+  for (const entity of ENTITIES) {
+    const shown = client.view.all(entity);
+    if (equalEntries(shown, fresh.all(entity)) && client.view.count(entity) === shown.length) {
+      continue;
+    }
+    const text = JSON.stringify;
+    broken("rebase", `${entity}: shows ${text(shown)}, has to show ${text(fresh.all(entity))}`);
+  }
+}
+
+/** S5: who follows the view by its changes sees the same as who reads it. */
+export function checkViewChanges(
+  mirror: ReadonlyMap<string, JsonObject>,
+  client: SyncClient,
+): void {
+  let count = 0;
+  for (const entity of ENTITIES) {
+    for (const [id, record] of client.view.all(entity)) {
+      count++;
+      const mirrored = mirror.get(rowKey(entity, id));
+      if (equalJson(mirrored, record)) continue;
+      const told = JSON.stringify(mirrored);
+      broken("view-changes", `${entity}/${id}: told ${told}, reads ${JSON.stringify(record)}`);
+    }
+  }
+  if (count !== mirror.size) broken("view-changes", `told of ${mirror.size} records, not ${count}`);
+}
+
+/** S6: a device's own mutation leaves its queue only for a reason. */
+export function checkOwnWrite(
+  mutation: string,
+  client: SyncClient,
+  histories: readonly History[],
+): void {
+  const isVisible = histories.some((history) => {
+    const decision = history.byMutation.get(mutation);
+    return [history.epoch, ""].includes(client.epoch) && decision?.code === null &&
+      decision.cursor <= client.cursor;
+  });
+  if (!isVisible) {
+    broken("own-writes", `${mutation} is gone at cursor ${client.cursor} of ${client.epoch}`);
+  }
+}
+
+/** S6: what a user has just done is what the user sees. */
+export function checkShown({ name, args }: Mutation, { view }: SyncClient): void {
+  const { id, item, data } = (args ?? {}) as Partial<
+    { id: string; item: string; data: JsonObject }
+  >;
+  const [entity = "", verb] = name.split(".");
+  const record = id === undefined ? undefined : view.get(entity, id);
+  if (verb === "append") {
+    const items = record?.items as readonly string[] | undefined;
+    if (items?.includes(item ?? "")) return;
+  } else if (verb === "create" || verb === "update") {
+    if (Object.entries(data ?? {}).every(([field, value]) => equalJson(record?.[field], value))) {
+      return;
+    }
+  } else if (verb === "delete" || verb === "drop") {
+    if (record === undefined) return;
+  } else {
+    return;
+  }
+  broken("own-writes", `${name} ${canonicalText(args)} shows ${JSON.stringify(record)}`);
+}
+
+/** S7: a cursor falls only by a reset. */
+export function checkCursor(before: number, after: number): void {
+  if (after < before) broken("cursor-monotonic", `it fell from ${before} to ${after}`);
+}
+
+/** S11: no queue and no message is larger than its limit. */
+export function checkBounded(client: SyncClient): void {
+  const { pending } = client;
+  const sent = pending.filter(({ state }) => state === "sent").length;
+  if (pending.length > PENDING_MAX || sent > IN_FLIGHT_MAX) {
+    broken("bounded", `${pending.length} pending, ${sent} of them sent`);
+  }
+}
+
+/** S11: no message is larger than its limit. */
+export function checkMessageSize(bytes: Uint8Array): void {
+  if (bytes.length > LIVE_MESSAGE_BYTES_MAX) {
+    broken("bounded", `a message of ${bytes.length} bytes`);
+  }
+}
+
+/** S13: however wrong the clocks of clients are, the log does not run ahead of the server's own. */
+export function checkLogTime(time: number, serverNewest: number): void {
+  const ahead = time - serverNewest;
+  if (ahead > CLOCK_AHEAD_MS_MAX + LOG_TIME_SLACK_MS) {
+    broken("clock-free", `the log is ${ahead} ms ahead of every clock that the server had`);
+  }
+}
+
+/** S14: a refusal is reported of a mutation that was refused. */
+export function checkRefused(
+  mutation: string,
+  code: ErrorCode,
+  histories: readonly History[],
+): void {
+  const found = histories.map((history) => history.byMutation.get(mutation)?.code);
+  const isUnrecorded = code === UNRECORDED && found.every((other) => other === undefined);
+  if (!isUnrecorded && !found.includes(code)) {
+    broken("rejected", `${mutation} was reported as ${code}, and never decided so`);
+  }
+}
+
+/** L1: after the faults every device shows what the server has, and waits for nothing. */
+export function checkConverged(
+  name: string,
+  client: SyncClient,
+  scope: ScopeHistory,
+): void {
+  const shown = new RowSet();
+  for (const entity of ENTITIES) {
+    for (const [id, record] of client.view.all(entity)) {
+      shown.set(entity, id, canonicalText(record));
+    }
+  }
+  if (shown.hash === scope.rows.hash) return;
+  broken("converges", `${name} and the server: ${shown.difference(scope.rows)}`);
+}
+
+/** The log may run ahead by one millisecond for each mutation that has to come after another. */
+const LOG_TIME_SLACK_MS = 1_000;
+
+type Entries = readonly (readonly [string, JsonObject])[];
+
+function equalEntries(some: Entries, others: Entries): boolean {
+  return some.length === others.length && some.every(([id, record], index) => {
+    const [otherId, other] = others[index] as readonly [string, JsonObject];
+    return id === otherId && equalJson(record, other);
+  });
+}
+
+function broken(promise: string, message: string): never {
+  throw new BrokenPromise(promise, message);
+}

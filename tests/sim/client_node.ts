@@ -1,0 +1,405 @@
+/**
+ * A device: the real client machine in a shell like the one in the browser.
+ *
+ * Storage in lanes, one live connection at a time with a heartbeat and a back-off, HTTP where there is
+ * none, one snapshot at a time. The program may end at any event; the storage outlives it.
+ */
+import type { Principal } from "../../core/app.ts";
+import { SyncClient } from "../../core/client.ts";
+import type { ClientOutput } from "../../core/client_output.ts";
+import { DriftlessError } from "../../core/errors.ts";
+import type { PersistBatch } from "../../core/persistence.ts";
+import { decodeDown, type DownMessage, encodeUp } from "../../core/wire/messages.ts";
+import { checkChange, checkMessageSize } from "./checkers.ts";
+import { DeviceStorage } from "./device_storage.ts";
+import type { History } from "./history.ts";
+import { type HttpAnswer, type HttpRequest, sendRequest } from "./http.ts";
+import type { Judge } from "./judge.ts";
+import type { Link, Network } from "./network.ts";
+import type { SimOptions, Transport } from "./options.ts";
+import type { ServerNode } from "./server_node.ts";
+import { Witness } from "./witness.ts";
+import { drawCall } from "./workload.ts";
+import { WallClock, type World } from "./world.ts";
+
+/** What a device lives among. */
+export interface ClientParts {
+  readonly world: World;
+  readonly options: SimOptions;
+  readonly network: Network;
+  readonly server: ServerNode;
+  readonly judge: Judge;
+  readonly name: string;
+  readonly scope: string;
+  readonly principal: Principal;
+  readonly transport: Transport;
+}
+
+const HEARTBEAT_MS = 3_000;
+/** A connection that is silent for this long is given up, in milliseconds. */
+const SILENT_MS = 7_000;
+const BACKOFF_MS_MIN = 100;
+const BACKOFF_MS_MAX = 3_000;
+/** How often the device looks whether there is something to do over HTTP, in milliseconds. */
+const TICK_MS = 300;
+const PULL_INTERVAL_MS = 1_500;
+/** The channel of the live connection; any number will do. */
+const CHANNEL = 5;
+
+/** One device of one user in one scope. */
+export class ClientNode {
+  readonly name: string;
+  readonly scope: string;
+  readonly witness: Witness;
+  readonly clock: WallClock;
+  readonly storage: DeviceStorage;
+  readonly #parts: ClientParts;
+  machine: SyncClient | null = null;
+  isOnline = true;
+  isTouched = false;
+  #life = 0;
+  #link: Link | null = null;
+  #links = 0;
+  #isConnecting = false;
+  #attempts = 0;
+  #heardAt = 0;
+  #isLoading = false;
+  #isInRound = false;
+  #pulledAt = -Infinity;
+  #tags = 0;
+
+  constructor(parts: ClientParts) {
+    const { world, options, server } = parts;
+    this.#parts = parts;
+    this.name = parts.name;
+    this.scope = parts.scope;
+    const { skewMs } = options;
+    this.clock = new WallClock(world, world.prng.between(-skewMs, skewMs));
+    this.witness = new Witness({ ...parts, app: server.app });
+    this.storage = new DeviceStorage(world, options, parts.name, {
+      stored: (batches, error) => this.#stored(batches, error),
+    });
+  }
+
+  /** The program starts. */
+  start(): void {
+    if (this.machine !== null) return;
+    const { world, server, principal } = this.#parts;
+    const life = ++this.#life;
+    this.#isLoading = this.#isInRound = this.#isConnecting = false;
+    this.#attempts = 0;
+    const persisted = this.storage.load();
+    this.machine = new SyncClient({
+      app: server.app,
+      scope: this.scope,
+      clock: this.clock,
+      random: world.prng,
+      principal,
+      output: this.#output(),
+      ...(persisted === null ? {} : { persisted }),
+    });
+    world.log(`${this.name} starts as ${this.machine.client}`);
+    this.witness.begin(this.machine, persisted?.replica.rows ?? []);
+    this.#touch();
+    if (this.#parts.transport !== "http") this.#connect();
+    this.#tick(life);
+  }
+
+  /** The program ends at once. */
+  crash(): void {
+    if (this.machine === null) return;
+    this.#parts.world.log(`${this.name} crashes`);
+    this.#life++;
+    this.machine = null;
+    this.storage.crash();
+    this.#link?.closeByClient();
+    this.#link = null;
+  }
+
+  /** The program ends, and its storage is taken away. */
+  evict(): void {
+    this.crash();
+    this.#parts.world.log(`${this.name} is evicted`);
+    this.storage.wipe();
+    this.witness.evicted();
+  }
+
+  setOnline(isOnline: boolean): void {
+    if (this.isOnline === isOnline) return;
+    this.isOnline = isOnline;
+    this.#parts.world.log(`${this.name} is ${isOnline ? "online" : "offline"}`);
+    if (!isOnline) this.#drop();
+    else if (this.#parts.transport !== "http") this.#connect();
+  }
+
+  /** The network under the live connection breaks. */
+  cut(): void {
+    this.#link?.cut();
+  }
+
+  /** The user does something. */
+  call(): void {
+    const { world, options } = this.#parts;
+    const { machine } = this;
+    if (machine === null) return;
+    const tag = `${this.name}-${++this.#tags}`;
+    const { name, args } = drawCall(world.prng, options, machine.view, this.scope, tag);
+    this.#touch();
+    try {
+      const { mutation, token } = machine.mutate(name, args);
+      world.log(`${this.name} calls ${name} ${JSON.stringify(args).slice(0, 80)} ${mutation.id}`);
+      this.witness.made(mutation, token);
+    } catch (error) {
+      if (!(error instanceof DriftlessError)) throw error;
+      world.log(`${this.name} may not ${name}: ${error.code}`);
+    }
+  }
+
+  /** True when there is nothing left to do. */
+  isSettled(cursor: number): boolean {
+    const { machine } = this;
+    return machine !== null && machine.pending.length === 0 && machine.cursor === cursor &&
+      this.storage.isIdle && (machine.isLive || this.#parts.transport === "http");
+  }
+
+  /** Where it stands, in words. */
+  describe(cursor: number): string {
+    const { machine } = this;
+    if (machine === null) return `${this.name} does not run`;
+    const states = machine.pending.map(({ state }) => state).join(" ");
+    const place = `${machine.cursor} of ${cursor}`;
+    return `${this.name} at ${place}, live ${machine.isLive}, pending [${states}]`;
+  }
+
+  #output(): ClientOutput {
+    return {
+      persist: (batch) => {
+        if (batch.replica !== undefined) this.witness.moved(batch.replica);
+        this.storage.save(batch);
+      },
+      send: (message) => {
+        const bytes = encodeUp(CHANNEL, message);
+        checkMessageSize(bytes);
+        this.#link?.sendUp(bytes);
+      },
+      needSnapshot: () => this.#loadSnapshot(),
+      changed: (changes) => this.witness.changed(changes),
+      rejected: (rejected) => {
+        const { mutation, error } = rejected;
+        this.#parts.world.log(`${this.name} is refused ${mutation.id}: ${error.code}`);
+        this.witness.rejected(rejected);
+      },
+      synced: () => {},
+      failed: () => {},
+      event: () => {},
+    };
+  }
+
+  #stored(batches: readonly PersistBatch[], error: DriftlessError | null): void {
+    this.#touch();
+    if (error !== null) this.#parts.world.log(`${this.name} cannot store`);
+    for (const { token } of batches) {
+      this.witness.stored(token, error === null);
+      if (error === null) this.machine?.persisted(token);
+      else this.machine?.persistFailed(token, error);
+    }
+  }
+
+  #connect(): void {
+    const { world, network, server, principal } = this.#parts;
+    if (this.#isConnecting || this.#link !== null || this.machine === null) return;
+    if (!this.isOnline) return;
+    this.#isConnecting = true;
+    const life = this.#life;
+    world.after(network.delay() + network.delay(), `${this.name} connects`, () => {
+      if (life !== this.#life) return;
+      this.#isConnecting = false;
+      if (this.#link !== null || this.machine === null) return;
+      if (!this.isOnline || !server.isUp) return this.#again(0);
+      const link = network.link(`${this.name}#${++this.#links}`);
+      const { history } = this.#parts.judge;
+      this.#link = link;
+      this.#heardAt = world.now;
+      link.attach({
+        received: (bytes) => this.#received(link, bytes, history),
+        closed: () => this.#closed(link),
+      }, server.accept(link, principal));
+      world.log(`${link.name} opens`);
+      this.#touch();
+      this.machine.connected();
+      this.#beat(link);
+    });
+  }
+
+  #received(link: Link, bytes: Uint8Array, history: History): void {
+    if (this.#link !== link || this.machine === null) return;
+    this.#heardAt = this.#parts.world.now;
+    this.#attempts = 0;
+    const { message } = decodeDown(bytes);
+    this.#touch();
+    this.#parts.world.log(`${link.name} ${textOf(message)}`);
+    if (message.kind === "poke") {
+      for (const change of message.changes) checkChange(change, this.scope, history);
+    } else if (message.kind === "ack") {
+      this.witness.answered(message.results, history);
+    }
+    this.machine.received(message);
+    if (message.kind === "failure" && message.code !== "cursor_too_old") {
+      this.#drop();
+      this.#again(message.retryAfterMs);
+    }
+  }
+
+  #closed(link: Link): void {
+    if (this.#link !== link) return;
+    this.#drop();
+    this.#again(0);
+  }
+
+  #beat(link: Link): void {
+    const { world } = this.#parts;
+    world.after(HEARTBEAT_MS, `${link.name} beats`, () => {
+      if (this.#link !== link) return;
+      if (world.now - this.#heardAt > SILENT_MS) return this.#closed(link);
+      link.sendUp(encodeUp(CHANNEL, { kind: "ping" }));
+      this.#beat(link);
+    });
+  }
+
+  #drop(): void {
+    const link = this.#link;
+    if (link === null) return;
+    this.#link = null;
+    this.#parts.world.log(`${link.name} closes`);
+    link.closeByClient();
+    this.#touch();
+    this.machine?.disconnected();
+  }
+
+  #again(afterMs: number): void {
+    const { world } = this.#parts;
+    const life = this.#life;
+    const ceiling = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** this.#attempts++);
+    const delay = Math.max(afterMs, world.prng.between(1, ceiling));
+    world.after(delay, `${this.name} tries again`, () => {
+      if (life === this.#life) this.#connect();
+    });
+  }
+
+  #tick(life: number): void {
+    const { world, transport } = this.#parts;
+    world.after(TICK_MS, `${this.name} ticks`, () => {
+      if (life !== this.#life || this.machine === null) return;
+      this.#tick(life);
+      if (transport === "live" || !this.isOnline || this.#isInRound || this.#isLoading) return;
+      const waits = this.machine.pending.some(({ state }) => state === "queued");
+      const isDue = world.now - this.#pulledAt >= PULL_INTERVAL_MS;
+      if (this.machine.isLive || !(waits || isDue)) return;
+      this.#isInRound = true;
+      this.#pulledAt = world.now;
+      this.#pushRound();
+    });
+  }
+
+  #pushRound(): void {
+    const batch = this.machine?.takeBatch() ?? [];
+    this.#touch();
+    if (batch.length === 0) return this.#pullRound();
+    this.#request({ kind: "push", mutations: batch }, (answer) => {
+      if (this.#take(answer)) this.#pushRound();
+      else this.#failRound();
+    }, () => this.#failRound());
+  }
+
+  #pullRound(): void {
+    const cursor = this.machine?.cursor ?? 0;
+    this.#request({ kind: "pull", scope: this.scope, cursor }, (answer) => {
+      this.#isInRound = false;
+      if (answer.kind === "error" && answer.code === "cursor_too_old") {
+        this.machine?.cursorLost();
+      } else if (this.#take(answer) && answer.kind === "page" && answer.more) {
+        this.#isInRound = true;
+        this.#pullRound();
+      }
+    }, () => this.#isInRound = false);
+  }
+
+  #failRound(): void {
+    this.#isInRound = false;
+    this.machine?.pushFailed();
+  }
+
+  /** Gives an answer to the machine; `false` when it is an error. */
+  #take(answer: HttpAnswer): boolean {
+    const { history, ...rest } = answer;
+    this.#parts.world.log(`${this.name} gets ${rest.kind}`);
+    switch (rest.kind) {
+      case "results":
+        this.witness.answered(rest.results, history as History);
+        this.machine?.decided(rest.results, rest.epoch);
+        return true;
+      case "page":
+        for (const change of rest.changes) checkChange(change, this.scope, history as History);
+        this.machine?.pulled(rest);
+        return true;
+      case "rows":
+        this.machine?.snapshotLoaded(rest);
+        return true;
+      case "error":
+        return false;
+    }
+  }
+
+  #loadSnapshot(): void {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    const fail = () => {
+      this.#isLoading = false;
+      this.#drop();
+      if (this.#parts.transport !== "http") this.#again(0);
+    };
+    this.#request({ kind: "snapshot", scope: this.scope }, (answer) => {
+      if (answer.kind === "error") return fail();
+      this.#isLoading = false;
+      this.#take(answer);
+    }, fail);
+  }
+
+  #request(request: HttpRequest, answered: (answer: HttpAnswer) => void, failed: () => void): void {
+    const life = this.#life;
+    const fenced = (run: () => void) => {
+      if (life !== this.#life) return;
+      this.#touch();
+      run();
+    };
+    sendRequest(request, {
+      ...this.#parts,
+      isReachable: () => this.isOnline,
+      answered: (answer) => fenced(() => answered(answer)),
+      failed: () => fenced(failed),
+      late: (answer) => {
+        const { options } = this.#parts;
+        if (options.lateAnswers && answer.kind !== "rows") fenced(() => this.#take(answer));
+      },
+    });
+  }
+
+  #touch(): void {
+    this.isTouched = true;
+  }
+}
+
+function textOf(message: DownMessage): string {
+  switch (message.kind) {
+    case "welcome":
+      return `welcome cursor ${message.cursor} seq ${message.lastSeq} reset ${message.reset}`;
+    case "ack":
+      return `ack ${message.results.map(({ id, code }) => `${id.slice(0, 6)} ${code ?? "ok"}`)}`;
+    case "poke":
+      return `poke ${message.from} +${message.changes.length}${message.more ? " more" : ""}`;
+    case "failure":
+      return `failure ${message.code}`;
+    default:
+      return message.kind;
+  }
+}

@@ -1,0 +1,92 @@
+/** The judge: what every history of the server came to, told by its disk, and what had to come of it. */
+import type { Mutation } from "../../core/mutation.ts";
+import type { Outcome } from "../../core/store.ts";
+import { checkClientOrder, checkDecision, checkNumbering, checkRows } from "./checkers.ts";
+import type { Commit } from "./faulty_store.ts";
+import { History } from "./history.ts";
+import { type Decided, Reference } from "./reference.ts";
+import { BrokenPromise } from "./world.ts";
+
+/** Where a mutation stands among those of its device. */
+export interface Place {
+  readonly device: string;
+  readonly index: number;
+}
+
+/** Keeps the histories of a world. */
+export class Judge {
+  /** All of them: a restored server starts another. */
+  readonly histories: History[] = [];
+  /** The server's clock while it commits, in milliseconds. */
+  serverNow = 0;
+  /** Who may not write, at this moment. */
+  isBarred: (principal: string) => boolean = () => false;
+  /** The mutations that devices have made. */
+  readonly places = new Map<string, Place>();
+  readonly #arrived = new Map<string, { mutation: Mutation; principal: string }>();
+  /** How it was decided; a restored history decided it under the same circumstances. */
+  readonly #decided = new WeakMap<Outcome, Decided>();
+  #references = new Map<string, Reference>();
+  /** The newest number of each client, and the newest mutation of each device. */
+  #newest = new Map<string, number>();
+
+  /** The history that the server is writing now. */
+  get history(): History {
+    return this.histories.at(-1) as History;
+  }
+
+  /** A new history starts, or goes on from a backup. */
+  open(epoch: string): void {
+    this.histories.push(new History(epoch));
+    this.#references = new Map();
+    this.#newest = new Map();
+  }
+
+  /** A mutation has reached the server. */
+  arrived(mutation: Mutation, principal: string): void {
+    this.#arrived.set(mutation.id, { mutation, principal });
+  }
+
+  /** A transaction is durable. */
+  committed(commit: Commit): void {
+    const { history } = this;
+    for (const decision of history.add(commit)) {
+      checkClientOrder(decision, this.places.get(decision.mutation), this.#newest);
+    }
+    for (const write of commit) {
+      const reference = this.#reference(write.scope);
+      if (write.kind === "client") {
+        checkNumbering(write.record, this.#newest);
+      } else if (write.kind === "outcome") {
+        const decided = this.#decidedOf(write.outcome);
+        checkDecision(write.outcome, decided, reference.decide(decided));
+      } else if (write.kind === "trim") {
+        reference.trim(Math.max(0, reference.cursor - write.retention.changes));
+      }
+    }
+    for (const scope of new Set(commit.map((write) => write.scope))) {
+      checkRows(history.scope(scope), this.#reference(scope));
+    }
+  }
+
+  #reference(scope: string): Reference {
+    let reference = this.#references.get(scope);
+    if (reference === undefined) this.#references.set(scope, reference = new Reference());
+    return reference;
+  }
+
+  #decidedOf(outcome: Outcome): Decided {
+    let decided = this.#decided.get(outcome);
+    if (decided === undefined) {
+      const arrived = this.#arrived.get(outcome.mutation);
+      if (arrived === undefined) {
+        throw new BrokenPromise("exactly-once", `${outcome.mutation} was decided, and never sent`);
+      }
+      const { client, seq } = outcome;
+      const isBarred = this.isBarred(arrived.principal);
+      decided = { ...arrived.mutation, client, seq, serverNow: this.serverNow, isBarred };
+      this.#decided.set(outcome, decided);
+    }
+    return decided;
+  }
+}

@@ -1,0 +1,318 @@
+/**
+ * The server: the real machines in a host like the one at the edge.
+ *
+ * Pushes are collected and decided together a little later; a crash may hit before the commit, at any
+ * write of it, after it, and between any two of the acknowledgements and pokes that follow.
+ */
+import type { AccessRequest, AnyApp, Principal } from "../../core/app.ts";
+import { DriftlessError } from "../../core/errors.ts";
+import { IN_FLIGHT_MAX } from "../../core/limits.ts";
+import type { Mutation } from "../../core/mutation.ts";
+import { CommitPoke } from "../../core/poke.ts";
+import { type MutationResult, type PushOutcome, SyncServer } from "../../core/server.ts";
+import { LiveSession } from "../../core/session.ts";
+import { appUnderTest } from "./app_under_test.ts";
+import { checkLogTime, checkMessageSize, checkStore } from "./checkers.ts";
+import { type Commit, FaultyStore } from "./faulty_store.ts";
+import { answerPull, answerSnapshot, type HttpAnswer, type HttpRequest } from "./http.ts";
+import type { Judge } from "./judge.ts";
+import type { Link, LinkEnd } from "./network.ts";
+import type { SimOptions } from "./options.ts";
+import { WallClock, type World } from "./world.ts";
+
+/** Waits for its decision. */
+interface Waiting {
+  readonly principal: Principal;
+  readonly mutations: readonly Mutation[];
+  readonly decided: (results: readonly MutationResult[]) => void;
+  readonly failed: (error: DriftlessError) => void;
+}
+
+/** Thrown at the place where the process ends. */
+class Crash extends Error {
+  override readonly name = "Crash";
+}
+
+/** How long the server is down after a crash, on average, in milliseconds. */
+const DOWN_MS = 800;
+/** How long it keeps a connection that says nothing, in milliseconds. */
+const SILENT_MS = 12_000;
+/** Writes of one transaction that a fault chooses among; more than that means at the commit. */
+const FAULT_WRITES_MAX = 30;
+
+/** One server process after another, over one disk. */
+export class ServerNode {
+  readonly clock: WallClock;
+  readonly app: AnyApp;
+  /** Principals that may not write, or not even read, for now. */
+  readonly barred = new Map<string, "read" | "write">();
+  /** After the faults: the process and the disk do as they should. */
+  healed = false;
+  readonly #world: World;
+  readonly #options: SimOptions;
+  readonly #judge: Judge;
+  #store: FaultyStore;
+  #server: SyncServer | null = null;
+  readonly #sessions = new Map<Link, LiveSession>();
+  #waiting: Waiting[] = [];
+  #life = 0;
+  #restores = 0;
+  /** The latest time that the clock has ever shown, in milliseconds. */
+  #newestNow = 0;
+
+  constructor(world: World, options: SimOptions, judge: Judge) {
+    this.#world = world;
+    this.#options = options;
+    this.#judge = judge;
+    this.clock = new WallClock(world, options.skewMs === 0 ? 0 : drawSkew(world, options));
+    judge.isBarred = (principal) => this.barred.has(principal);
+    this.app = appUnderTest((request) => this.#authorize(request));
+    this.#store = this.#openStore("epoch-0", []);
+    this.#start();
+  }
+
+  get isUp(): boolean {
+    return this.#server !== null;
+  }
+
+  get store(): FaultyStore {
+    return this.#store;
+  }
+
+  /** Opens a live connection; only while the server is up. */
+  accept(link: Link, principal: Principal): LinkEnd {
+    const server = this.#server;
+    const life = this.#life;
+    let heardAt = this.#world.now;
+    if (server === null) throw new TypeError("Cannot accept a connection: the server is down");
+    const session = new LiveSession({
+      server,
+      principal,
+      clock: this.clock,
+      output: {
+        send: (bytes) => {
+          checkMessageSize(bytes);
+          link.sendDown(bytes);
+        },
+        push: (channel, mutations) =>
+          this.#collect({
+            principal,
+            mutations,
+            decided: (results) => this.#sessions.get(link)?.decided(channel, results),
+            failed: (error) => this.#sessions.get(link)?.fail(channel, error, 100),
+          }),
+        publish: () => {},
+        joined: () => {},
+      },
+    });
+    this.#sessions.set(link, session);
+    const watch = () => {
+      if (this.#sessions.get(link) !== session) return;
+      const silentMs = this.#world.now - heardAt;
+      if (silentMs < SILENT_MS) {
+        this.#world.after(SILENT_MS - silentMs, `${link.name} watch`, watch);
+        return;
+      }
+      this.#sessions.delete(link);
+      link.closeByServer();
+    };
+    watch();
+    return {
+      received: (bytes) => {
+        if (life !== this.#life) return;
+        heardAt = this.#world.now;
+        session.received(bytes);
+      },
+      closed: () => this.#sessions.delete(link),
+    };
+  }
+
+  /** Answers a request, now or after the next commit; not at all when nobody is there. */
+  request(request: HttpRequest, principal: Principal, answer: (answer: HttpAnswer) => void): void {
+    const server = this.#server;
+    if (server === null) return;
+    const reply = (made: HttpAnswer) => answer({ ...made, history: this.#judge.history });
+    if (request.kind === "push") {
+      this.#collect({
+        principal,
+        mutations: request.mutations,
+        decided: (results) => reply({ kind: "results", epoch: server.epoch, results }),
+        failed: ({ code }) => reply({ kind: "error", code }),
+      });
+      return;
+    }
+    const { scope } = request;
+    if (!server.allows({ principal, scope, action: "read" })) {
+      return reply({ kind: "error", code: "forbidden" });
+    }
+    reply(
+      request.kind === "pull"
+        ? answerPull(
+          server,
+          scope,
+          request.cursor,
+          this.healed ? undefined : this.#options.pullLimit,
+        )
+        : answerSnapshot(server, scope),
+    );
+  }
+
+  /** Starts the process, unless it runs. */
+  ensureUp(): void {
+    if (this.#server === null) this.#start();
+  }
+
+  /** True when nothing waits for a decision. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** The process ends, and comes back after a while. */
+  crash(): void {
+    this.#stop();
+    this.#world.after(this.#world.prng.wait(DOWN_MS), "server starts", () => this.ensureUp());
+  }
+
+  /** The disk is lost, and an older copy of it takes its place. */
+  restore(): void {
+    this.#stop();
+    const { prng } = this.#world;
+    const { journal, epoch } = this.#store;
+    const length = prng.between(0, journal.length);
+    this.#restores++;
+    const isNew = this.#options.restore === "new-epoch";
+    const next = isNew ? `epoch-${this.#restores}` : epoch;
+    this.#world.log(`server restores ${length} of ${journal.length} commits as ${next}`);
+    this.#store = this.#openStore(next, journal.slice(0, length));
+    this.#world.after(prng.wait(DOWN_MS), "server starts", () => this.ensureUp());
+  }
+
+  /** Cuts the logs down. */
+  trim(): void {
+    if (this.#server === null) return;
+    const retention = {
+      changes: this.#options.trimKeeps,
+      before: 0,
+      outcomes: IN_FLIGHT_MAX,
+    };
+    this.#world.log("server trims");
+    this.#store.transaction(() => {
+      for (const scope of this.#store.scopes()) this.#store.trim(scope, retention);
+    });
+  }
+
+  /** Decides mutations of nobody in particular, at once. */
+  write(mutations: readonly Mutation[]): void {
+    if (this.#server === null) return;
+    const ignore = () => {};
+    const principal = { id: "somebody" };
+    for (const mutation of mutations) {
+      this.#collect({ principal, mutations: [mutation], decided: ignore, failed: ignore });
+    }
+  }
+
+  /** Asks again who may read. */
+  recheck(): void {
+    for (const session of this.#sessions.values()) session.recheck();
+  }
+
+  #openStore(epoch: string, backup: readonly Commit[]): FaultyStore {
+    this.#judge.open(epoch);
+    return new FaultyStore(epoch, backup, (commit) => this.#judge.committed(commit));
+  }
+
+  #start(): void {
+    this.#life++;
+    this.#world.log("server is up");
+    this.#server = new SyncServer({ app: this.app, store: this.#store, clock: this.clock });
+  }
+
+  #stop(): void {
+    if (this.#server === null) return;
+    this.#world.log("server is down");
+    this.#life++;
+    this.#server = null;
+    this.#waiting = [];
+    for (const link of this.#sessions.keys()) link.closeByServer();
+    this.#sessions.clear();
+  }
+
+  #collect(waiting: Waiting): void {
+    for (const mutation of waiting.mutations) this.#judge.arrived(mutation, waiting.principal.id);
+    this.#waiting.push(waiting);
+    if (this.#waiting.length > 1) return;
+    const life = this.#life;
+    const delayMs = this.#world.prng.between(0, this.#options.groupDelayMs);
+    this.#world.after(delayMs, "server commits", () => {
+      if (life === this.#life) this.#commit();
+    });
+  }
+
+  #commit(): void {
+    const group = this.#waiting;
+    this.#waiting = [];
+    const server = this.#server;
+    if (server === null) return;
+    this.#planFault();
+    this.#judge.serverNow = this.clock.now();
+    let outcome: PushOutcome;
+    try {
+      outcome = server.push(group);
+    } catch (error) {
+      if (error instanceof Crash) return this.crash();
+      if (!(error instanceof DriftlessError) || error.code !== "store_failed") throw error;
+      this.#world.log("server cannot commit");
+      for (const { failed } of group) failed(error);
+      return;
+    }
+    this.#world.log(
+      `server decides ${outcome.results.flat().map(({ code }) => code ?? "ok").join(" ")}`,
+    );
+    for (const { scope } of outcome.commits) {
+      checkStore(this.#store, scope, this.#judge.history.scope(scope));
+    }
+    this.#newestNow = Math.max(this.#newestNow, this.clock.now());
+    for (const { changes } of outcome.commits) {
+      for (const { time } of changes) checkLogTime(time, this.#newestNow);
+    }
+    this.#tell(group, outcome);
+  }
+
+  /** Acknowledgements and pokes, one after another; the process may end between any two. */
+  #tell(group: readonly Waiting[], { results, commits }: PushOutcome): void {
+    const acks = group.map(({ decided }, index) => () => decided(results[index] ?? []));
+    const pokes = commits.flatMap(({ scope, changes }) => {
+      const poke = new CommitPoke(changes);
+      return [...this.#sessions.values()].map((session) => () => session.committed(scope, poke));
+    });
+    const effects = this.#options.pokesFirst ? [...pokes, ...acks] : [...acks, ...pokes];
+    const crashes = !this.healed && this.#world.prng.chance(this.#options.commitCrashChance);
+    const last = crashes ? this.#world.prng.between(0, effects.length) : Infinity;
+    for (const [index, effect] of effects.entries()) {
+      if (index === last) break;
+      effect();
+    }
+    if (crashes) this.crash();
+  }
+
+  #planFault(): void {
+    if (this.healed) return;
+    const { prng } = this.#world;
+    const { commitCrashChance, storeFailChance } = this.#options;
+    const writes = prng.between(0, FAULT_WRITES_MAX);
+    if (prng.chance(commitCrashChance)) {
+      this.#store.failNext(writes, new Crash());
+    } else if (prng.chance(storeFailChance)) {
+      this.#store.failNext(writes, new DriftlessError("store_failed", "The disk is full"));
+    }
+  }
+
+  #authorize({ principal, action }: AccessRequest): boolean {
+    const bar = this.barred.get(principal?.id ?? "");
+    return bar === undefined || (bar === "write" && action === "read");
+  }
+}
+
+function drawSkew(world: World, { skewMs }: SimOptions): number {
+  return world.prng.between(-skewMs, skewMs);
+}

@@ -1,0 +1,228 @@
+/** One world from its seed to its verdict: faults and calls, then healing, then the settling of it all. */
+import type { Principal } from "../../core/app.ts";
+import { checkConverged } from "./checkers.ts";
+import { ClientNode } from "./client_node.ts";
+import { Judge } from "./judge.ts";
+import { Network } from "./network.ts";
+import { drawOptions, type SimOptions, type Transport } from "./options.ts";
+import { ServerNode } from "./server_node.ts";
+import { BrokenPromise, World } from "./world.ts";
+
+/** What became of a world. */
+export interface SimResult {
+  readonly options: SimOptions;
+  /** The promise that was broken, or the error that nobody expected; `null` when all is well. */
+  readonly failure: { readonly promise: string; readonly message: string } | null;
+  readonly hash: string;
+  readonly events: number;
+  readonly decisions: number;
+  /** Rows of every scope at the end, and what was decided, without times. */
+  readonly state: string;
+  readonly tail: readonly string[];
+}
+
+/** L1: how long after the faults everything has to be settled, in milliseconds. */
+export const SETTLE_MS_MAX = 30_000;
+/** Rows of one flood call, and how many of them are more than a live catch-up goes through. */
+const FLOOD_ROWS = 1_000;
+const FLOOD_CALLS = 11;
+
+/** Runs the world of a seed; `overrides` replace what the seed draws. */
+export function simulate(seed: number, overrides: Partial<SimOptions> = {}): SimResult {
+  const options = { ...drawOptions(seed), ...overrides };
+  const simulation = new Simulation(seed, options);
+  let failure: SimResult["failure"] = null;
+  try {
+    simulation.run();
+  } catch (error) {
+    failure = error instanceof BrokenPromise
+      ? { promise: error.promise, message: error.message }
+      : { promise: "no-crash", message: error instanceof Error ? `${error.stack}` : `${error}` };
+  }
+  const { world, judge } = simulation;
+  const { decisions, scopes } = judge.history;
+  return {
+    options,
+    failure,
+    hash: world.hash,
+    events: world.events,
+    decisions: decisions.length,
+    state: Array.from(scopes, ([name, { rows }]) => `${name}:${rows.hash}`).join(" "),
+    tail: world.tail,
+  };
+}
+
+class Simulation {
+  readonly world: World;
+  readonly judge = new Judge();
+  readonly #options: SimOptions;
+  readonly #network: Network;
+  readonly #server: ServerNode;
+  readonly #clients: readonly ClientNode[];
+  #isFaulty = true;
+
+  constructor(seed: number, options: SimOptions) {
+    // Another stream than the one that drew the options: overriding one shifts nothing.
+    this.world = new World(seed ^ 0x5eed);
+    this.#options = options;
+    this.#network = new Network(this.world, options);
+    this.#server = new ServerNode(this.world, options, this.judge);
+    this.#clients = options.transports.map((transport, index) => this.#client(transport, index));
+    this.world.afterEach = () => this.#check();
+  }
+
+  run(): void {
+    const { world } = this;
+    for (const client of this.#clients) {
+      world.after(world.prng.between(0, 2_000), `${client.name} starts`, () => client.start());
+      this.#planCalls(client);
+      this.#planClientFaults(client);
+    }
+    this.#planServerFaults();
+    world.run(this.#options.durationMs);
+    this.#heal();
+    this.#settle("after the faults");
+    // What is settled must not be stuck: one more call each has to come through.
+    for (const client of this.#clients) client.call();
+    this.#check();
+    this.#settle("after one more call each");
+    for (const client of this.#clients) {
+      client.witness.checkEnd(this.#options.restore !== "none");
+    }
+  }
+
+  #client(transport: Transport, index: number): ClientNode {
+    const principal: Principal = { id: `user-${index % 2}` };
+    return new ClientNode({
+      world: this.world,
+      options: this.#options,
+      network: this.#network,
+      server: this.#server,
+      judge: this.judge,
+      name: `client-${index}`,
+      scope: `scope-${index % this.#options.scopes}`,
+      principal,
+      transport,
+    });
+  }
+
+  #check(): void {
+    for (const client of this.#clients) {
+      if (!client.isTouched) continue;
+      client.isTouched = false;
+      client.witness.check();
+    }
+  }
+
+  /** Repeats `act` at intervals with this mean, for as long as there are faults. */
+  #every(meanMs: number, label: string, act: () => void): void {
+    if (meanMs === 0) return;
+    const { world } = this;
+    world.after(world.prng.wait(meanMs), label, () => {
+      if (!this.#isFaulty) return;
+      act();
+      this.#every(meanMs, label, act);
+    });
+  }
+
+  #planCalls(client: ClientNode): void {
+    const { prng } = this.world;
+    const { callMeanMs, burstChance, burstMax } = this.#options;
+    this.#every(callMeanMs, `${client.name} calls`, () => {
+      const count = prng.chance(burstChance) ? prng.between(2, burstMax) : 1;
+      for (let i = 0; i < count; i++) client.call();
+    });
+  }
+
+  #planClientFaults(client: ClientNode): void {
+    const { world } = this;
+    const { prng } = world;
+    const { name } = client;
+    const options = this.#options;
+    this.#every(options.cutMeanMs, `${name} is cut`, () => client.cut());
+    this.#every(options.offlineMeanMs, `${name} goes offline`, () => {
+      client.setOnline(false);
+      world.after(prng.wait(options.offlineMeanMs), `${name} online`, () => client.setOnline(true));
+    });
+    const restart = () => world.after(prng.wait(500), `${name} starts`, () => client.start());
+    this.#every(options.clientCrashMeanMs, `${name} crashes`, () => {
+      client.crash();
+      if (prng.chance(options.adoptChance)) client.storage.adopt();
+      restart();
+    });
+    this.#every(options.evictMeanMs, `${name} is evicted`, () => {
+      client.evict();
+      restart();
+    });
+    this.#every(options.clockJumpMeanMs, `${name} clock`, () => {
+      client.clock.skewMs = prng.between(-options.skewMs, options.skewMs);
+    });
+  }
+
+  #planServerFaults(): void {
+    const { world } = this;
+    const { prng } = world;
+    const server = this.#server;
+    const options = this.#options;
+    this.#every(options.serverCrashMeanMs, "server crashes", () => server.crash());
+    this.#every(options.trimMeanMs, "server trims", () => server.trim());
+    this.#every(options.clockJumpMeanMs, "server clock", () => {
+      server.clock.skewMs = prng.between(-options.skewMs, options.skewMs);
+    });
+    this.#every(options.accessFlipMeanMs, "access changes", () => {
+      const user = `user-${prng.between(0, 1)}`;
+      if (server.barred.has(user)) server.barred.delete(user);
+      else server.barred.set(user, prng.pick(["read", "write"]));
+      server.recheck();
+    });
+    if (options.restore !== "none") {
+      const at = prng.between(1, options.durationMs);
+      world.after(at, "server is restored", () => server.restore());
+    }
+    if (options.flood) {
+      world.after(prng.between(1, options.durationMs), "flood", () => this.#flood());
+    }
+  }
+
+  #flood(): void {
+    this.world.log("a flood");
+    this.#server.write(Array.from({ length: FLOOD_CALLS }, (_, index) => ({
+      id: `flood-${index}`,
+      name: "blob.fill",
+      scope: "scope-0",
+      client: "",
+      seq: 0,
+      args: { rows: FLOOD_ROWS, size: 10, tag: `flood-${index}` },
+      createdAt: 0,
+    })));
+  }
+
+  #heal(): void {
+    this.world.log("the faults are over");
+    this.#isFaulty = false;
+    this.#network.healed = true;
+    this.#server.healed = true;
+    this.#server.barred.clear();
+    this.#server.ensureUp();
+    for (const client of this.#clients) {
+      client.storage.healed = true;
+      client.setOnline(true);
+      client.start();
+    }
+  }
+
+  #settle(when: string): void {
+    const cursorOf = ({ scope }: ClientNode) => this.judge.history.scope(scope).changes.length;
+    const isSettled = () =>
+      this.#clients.every((client) => client.isSettled(cursorOf(client))) && this.#server.isIdle;
+    if (!this.world.run(this.world.now + SETTLE_MS_MAX, isSettled)) {
+      const late = this.#clients.filter((client) => !client.isSettled(cursorOf(client)));
+      const states = late.map((client) => client.describe(cursorOf(client))).join("; ");
+      throw new BrokenPromise("settles", `${when}, ${SETTLE_MS_MAX} ms were not enough: ${states}`);
+    }
+    for (const client of this.#clients) {
+      if (client.machine === null) continue;
+      checkConverged(client.name, client.machine, this.judge.history.scope(client.scope));
+    }
+  }
+}

@@ -1,0 +1,270 @@
+/** The witness of one device: remembers what it made, was told and showed, and has it checked. */
+import type { AnyApp, Principal } from "../../core/app.ts";
+import type { SyncClient } from "../../core/client.ts";
+import type { RejectedMutation } from "../../core/client_output.ts";
+import type { JsonObject } from "../../core/json.ts";
+import type { Mutation } from "../../core/mutation.ts";
+import type { ReplicaMove } from "../../core/persistence.ts";
+import type { SnapshotRow } from "../../core/snapshot.ts";
+import { rowKey } from "../../core/transaction.ts";
+import type { ViewChange } from "../../core/view.ts";
+import type { WireResult } from "../../core/wire/messages.ts";
+import { ENTITIES } from "./app_under_test.ts";
+import {
+  checkAckedDurable,
+  checkBounded,
+  checkCursor,
+  checkOwnWrite,
+  checkPrefix,
+  checkRebase,
+  checkRefused,
+  checkShown,
+  checkViewChanges,
+} from "./checkers.ts";
+import type { History } from "./history.ts";
+import type { Judge } from "./judge.ts";
+import { RowSet } from "./row_set.ts";
+import { BrokenPromise, type World } from "./world.ts";
+
+/** What is known of one mutation of this device. */
+interface Entry {
+  readonly token: number;
+  /** The caller was told that it is stored. */
+  isDurable: boolean;
+  /** It is in the queue, as far as anybody can know. */
+  isOpen: boolean;
+  /** Storage refused it, or a crash or an eviction took it before it was stored. */
+  isGone: boolean;
+  isAcked: boolean;
+  reports: number;
+  /** The server kept no record of the refusal, so it may decide otherwise another time. */
+  isUnrecorded: boolean;
+  /** One, and one more for each restart that found it in storage again. */
+  reportsMax: number;
+}
+
+/** Rows above which the costly checks are drawn by lot. */
+const ROWS_ALWAYS_CHECKED = 40;
+
+/** One device, through all its lives. */
+export class Witness {
+  readonly #world: World;
+  readonly #judge: Judge;
+  readonly #app: AnyApp;
+  readonly #principal: Principal;
+  readonly #scope: string;
+  readonly #name: string;
+  readonly #entries = new Map<string, Entry>();
+  readonly #open = new Set<string>();
+  readonly #rows = new Map<string, SnapshotRow>();
+  readonly #rowSet = new RowSet();
+  readonly #mirror = new Map<string, JsonObject>();
+  #machine: SyncClient | null = null;
+  #cursor = 0;
+  #incarnation = 0;
+  #made = 0;
+
+  constructor(parts: {
+    readonly world: World;
+    readonly judge: Judge;
+    readonly app: AnyApp;
+    readonly principal: Principal;
+    readonly scope: string;
+    readonly name: string;
+  }) {
+    this.#world = parts.world;
+    this.#judge = parts.judge;
+    this.#app = parts.app;
+    this.#principal = parts.principal;
+    this.#scope = parts.scope;
+    this.#name = parts.name;
+  }
+
+  /** A program starts over what storage held. */
+  begin(machine: SyncClient, rows: readonly SnapshotRow[]): void {
+    this.#machine = machine;
+    this.#cursor = machine.cursor;
+    this.#replaceRows(rows);
+    this.#readAll();
+    const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
+    for (const [id, entry] of this.#entries) {
+      if (pending.has(id)) {
+        // The crash came between the report and the removal, or storage refused the removal.
+        if (entry.reports > 0) entry.reportsMax = entry.reports + 1;
+        this.#setOpen(id, entry, true);
+      } else if (entry.isOpen) {
+        this.#leftStorage(id, entry);
+      }
+    }
+  }
+
+  /** A mutation was made. */
+  made(mutation: Mutation, token: number): void {
+    const { id } = mutation;
+    if (this.#machine !== null) checkShown(mutation, this.#machine);
+    const device = `${this.#name}.${this.#incarnation}`;
+    this.#judge.places.set(id, { device, index: this.#made++ });
+    const entry = {
+      token,
+      isDurable: false,
+      isOpen: true,
+      isGone: false,
+      isAcked: false,
+      reports: 0,
+      isUnrecorded: false,
+      reportsMax: 1,
+    };
+    this.#entries.set(id, entry);
+    this.#open.add(id);
+  }
+
+  /** Storage took, or refused, the batch of a token. */
+  stored(token: number, isTaken: boolean): void {
+    for (const id of this.#open) {
+      const entry = this.#entries.get(id) as Entry;
+      if (entry.token !== token) continue;
+      if (isTaken) entry.isDurable = true;
+      else this.#lose(id, entry);
+    }
+  }
+
+  /** The rows move. */
+  moved(move: ReplicaMove): void {
+    if (move.kind === "snapshot") {
+      this.#replaceRows(move.rows);
+      this.#cursor = move.cursor;
+      return;
+    }
+    let next = move.from;
+    for (const { cursor, entity, id, json } of move.changes) {
+      if (cursor !== ++next) throw new BrokenPromise("prefix", `${cursor} came for ${next}`);
+      if (json === null) this.#rows.delete(rowKey(entity, id));
+      else this.#rows.set(rowKey(entity, id), { entity, id, json });
+      this.#rowSet.set(entity, id, json);
+    }
+    checkCursor(this.#cursor, next);
+    this.#cursor = next;
+  }
+
+  /** The view differs. */
+  changed(changes: readonly ViewChange[] | "everything"): void {
+    if (changes === "everything") return this.#readAll();
+    for (const { entity, id, after } of changes) {
+      if (after === undefined) this.#mirror.delete(rowKey(entity, id));
+      else this.#mirror.set(rowKey(entity, id), after);
+    }
+  }
+
+  /** The server's answers are about to be given to the machine. */
+  answered(results: readonly WireResult[], history: History): void {
+    checkAckedDurable(results, history);
+    for (const { id, code } of results) {
+      const entry = this.#entries.get(id);
+      if (entry !== undefined && code === null) entry.isAcked = true;
+    }
+  }
+
+  /** The app is told of a refusal. */
+  rejected({ mutation, error }: RejectedMutation): void {
+    const { histories } = this.#judge;
+    checkRefused(mutation.id, error.code, histories);
+    const entry = this.#entries.get(mutation.id);
+    if (entry === undefined || entry.isGone) {
+      throw new BrokenPromise("rejected", `${mutation.id} was reported, and never made`);
+    }
+    entry.isUnrecorded = !histories.some(({ byMutation }) => byMutation.has(mutation.id));
+    if (++entry.reports > entry.reportsMax) {
+      throw new BrokenPromise("rejected", `${mutation.id} was reported ${entry.reports} times`);
+    }
+  }
+
+  /** The browser took everything away. */
+  evicted(): void {
+    for (const id of [...this.#open]) this.#lose(id, this.#entries.get(id) as Entry);
+    for (const entry of this.#entries.values()) entry.isGone = true;
+    this.#incarnation++;
+  }
+
+  /** Everything that has to hold between two events. */
+  check(): void {
+    const machine = this.#machine;
+    if (machine === null) return;
+    const { histories } = this.#judge;
+    checkBounded(machine);
+    if (machine.cursor !== this.#cursor) {
+      throw new BrokenPromise("cursor-monotonic", `${machine.cursor} is not ${this.#cursor}`);
+    }
+    checkPrefix(this.#rowSet, machine.cursor, machine.epoch, this.#scope, histories);
+    this.#checkOwnWrites(machine);
+    const cost = this.#rows.size / ROWS_ALWAYS_CHECKED;
+    if (cost > 1 && !this.#world.prng.chance(1 / cost)) return;
+    checkRebase(this.#app, this.#principal, machine, this.#rows.values());
+    checkViewChanges(this.#mirror, machine);
+  }
+
+  /** What has to hold at the end: nothing was lost, and nothing is told twice or wrongly. */
+  checkEnd(wasRestored: boolean): void {
+    const { history } = this.#judge;
+    for (const [id, entry] of this.#entries) {
+      const decision = history.byMutation.get(id);
+      const isAccepted = decision?.code === null;
+      if (entry.isAcked && !isAccepted && !wasRestored) {
+        throw new BrokenPromise("acked-durable", `${id} was acknowledged, and is not there`);
+      }
+      if (entry.isGone) continue;
+      if (isAccepted && entry.reports > 0 && !entry.isUnrecorded && !wasRestored) {
+        throw new BrokenPromise("rejected", `${id} was reported, and has its effect`);
+      }
+      const isEnded = isAccepted || entry.reports > 0 || (wasRestored && entry.isAcked);
+      if (!isEnded) throw new BrokenPromise("durable", `${id} was neither accepted nor reported`);
+    }
+  }
+
+  #checkOwnWrites(machine: SyncClient): void {
+    if (this.#open.size === 0) return;
+    const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
+    for (const id of this.#open) {
+      if (pending.has(id)) continue;
+      const entry = this.#entries.get(id) as Entry;
+      if (entry.reports === 0) checkOwnWrite(id, machine, this.#judge.histories);
+      this.#setOpen(id, entry, false);
+    }
+  }
+
+  /** A mutation that was in the queue when the program ended is not in storage. */
+  #leftStorage(id: string, entry: Entry): void {
+    // Its rows may come later than its removal: the two are stored apart.
+    if (entry.isAcked || entry.reports > 0) return this.#setOpen(id, entry, false);
+    if (entry.isDurable) throw new BrokenPromise("durable", `${id} was stored, and is gone`);
+    this.#lose(id, entry);
+  }
+
+  #lose(id: string, entry: Entry): void {
+    entry.isGone = true;
+    this.#setOpen(id, entry, false);
+  }
+
+  #setOpen(id: string, entry: Entry, isOpen: boolean): void {
+    entry.isOpen = isOpen;
+    if (isOpen) this.#open.add(id);
+    else this.#open.delete(id);
+  }
+
+  #replaceRows(rows: readonly SnapshotRow[]): void {
+    this.#rows.clear();
+    this.#rowSet.clear();
+    for (const row of rows) {
+      this.#rows.set(rowKey(row.entity, row.id), row);
+      this.#rowSet.set(row.entity, row.id, row.json);
+    }
+  }
+
+  #readAll(): void {
+    this.#mirror.clear();
+    for (const entity of ENTITIES) {
+      for (const [id, record] of this.#machine?.view.all(entity) ?? []) {
+        this.#mirror.set(rowKey(entity, id), record);
+      }
+    }
+  }
+}
