@@ -48,6 +48,8 @@ export class SyncClient {
   #connection: Connection = "offline";
   /** The rows are of a history that the server does not have, until a snapshot replaces them. */
   #isStranded = false;
+  /** Up to this number the server has decided, and owes this connection the answers. */
+  #owedSeq = 0;
   /** Queue entries to remove from storage with the next batch. */
   #stale: readonly number[];
   readonly #unconfirmed = new Map<number, readonly Pending[]>();
@@ -167,16 +169,22 @@ export class SyncClient {
   /** The live connection is gone; what was sent and not answered will be sent again. */
   disconnected(): void {
     this.#connection = "offline";
+    this.#owedSeq = 0;
     this.#queue.requeue();
   }
 
-  /** The server said something on the live connection. */
+  /** The server said something on the live connection; from one that is gone, nothing counts. */
   received(message: DownMessage): void {
+    if (this.#connection === "offline") return;
     switch (message.kind) {
       case "welcome":
         return this.#welcomed(message);
-      case "ack":
-        return this.decided(message.results);
+      case "ack": {
+        const wasOwed = this.#isOwed();
+        this.decided(message.results);
+        // What was passed over while answers were missing is asked for now.
+        return this.#nextAfter(wasOwed && !this.#isOwed());
+      }
       case "poke":
         return this.#nextAfter(this.#poked(message.from, message.changes, message.more));
       case "event":
@@ -201,6 +209,7 @@ export class SyncClient {
   /** A push over HTTP was not answered. */
   pushFailed(): void {
     this.#queue.requeue();
+    this.#flush();
   }
 
   /**
@@ -208,9 +217,7 @@ export class SyncClient {
    * history that the cursors in the results count in.
    */
   decided(results: readonly WireResult[], epoch: string = this.#snapshot.epoch): void {
-    if (epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
-      return this.#otherHistory();
-    }
+    if (this.#isElsewhere(epoch)) return this.#otherHistory();
     if (this.#snapshot.epoch === "") this.#snapshot.adopt(epoch);
     const acknowledged: Pending[] = [];
     const refused: Pending[] = [];
@@ -248,9 +255,7 @@ export class SyncClient {
     readonly more: boolean;
   }): void {
     if (this.#isStranded) return this.#reset();
-    if (page.epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
-      return this.#otherHistory();
-    }
+    if (this.#isElsewhere(page.epoch)) return this.#otherHistory();
     if (this.#snapshot.epoch === "") this.#snapshot.adopt(page.epoch);
     this.#poked(page.from, page.changes, page.more);
   }
@@ -271,6 +276,7 @@ export class SyncClient {
     const { epoch, cursor, time, rows } = snapshot;
     const overtaken = epoch === this.#snapshot.epoch && cursor < this.#snapshot.cursor;
     if (overtaken && this.#connection === "live") return;
+    if (this.#isElsewhere(epoch) && !this.#isStranded) this.#leaveHistory();
     this.#isStranded = false;
     this.#snapshot.replace(rows, cursor, epoch);
     this.#identity = { ...this.#identity, time: Math.max(this.#identity.time, time) };
@@ -288,9 +294,7 @@ export class SyncClient {
 
   #welcomed(message: DownMessage & { readonly kind: "welcome" }): void {
     this.#learnTime(message.time);
-    if (message.epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "") {
-      return this.#otherHistory();
-    }
+    if (this.#isElsewhere(message.epoch)) return this.#otherHistory();
     const { decidedSeq } = this.#identity;
     const undecided = this.#queue.undecidedCount;
     if (message.lastSeq < decidedSeq || message.lastSeq > decidedSeq + undecided) {
@@ -300,6 +304,7 @@ export class SyncClient {
     }
     if (message.reset) return this.#reset();
     this.#connection = "live";
+    this.#owedSeq = message.lastSeq;
     if (this.#snapshot.epoch === "") this.#snapshot.adopt(message.epoch);
     if (message.cursor === this.#snapshot.cursor) this.#options.output.synced(message.cursor);
     this.#flush();
@@ -308,11 +313,16 @@ export class SyncClient {
   /** Takes a run of the log; returns whether the rest has to be asked for. */
   #poked(from: number, changes: readonly Change[], more: boolean): boolean {
     const { cursor } = this.#snapshot;
-    if (this.#connection === "resetting") return false;
+    // Effects of a mutation that still counts as undecided would show twice.
+    if (this.#connection === "resetting" || this.#isOwed()) return false;
     if (from > cursor) return true;
     this.#settle({ changes: changes.filter((change) => change.cursor > cursor) });
     if (!more) this.#options.output.synced(this.#snapshot.cursor);
     return more;
+  }
+
+  #isOwed(): boolean {
+    return this.#identity.decidedSeq < this.#owedSeq;
   }
 
   #nextAfter(more: boolean): void {
@@ -368,17 +378,28 @@ export class SyncClient {
   /** The rows here are of a history that the server does not have: start over, lose nothing queued. */
   #otherHistory(): void {
     this.#isStranded = true;
+    this.#leaveHistory();
+    this.#reset();
+  }
+
+  #leaveHistory(): void {
     // What was acknowledged there may be missing here; its id tells the server if it is not.
     this.#queue.requeueAll();
     this.#renumber();
-    this.#reset();
+  }
+
+  #isElsewhere(epoch: string): boolean {
+    return epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "";
   }
 
   /** Takes a new client id and counts from 1; mutation ids stay, so nothing can be doubled. */
   #renumber(): void {
     const client = randomId(this.#options.random, 8);
     this.#identity = { ...this.#identity, client, decidedSeq: 0 };
-    this.#persist({ put: this.#queue.entries.map(pendingRecord) });
+    this.#owedSeq = 0;
+    // One that storage has not accepted yet is in its own batch: it must not outlive a refusal of that.
+    const stored = this.#queue.entries.filter(({ state }) => state !== "local");
+    this.#persist({ put: stored.map(pendingRecord) });
   }
 
   #reset(): void {

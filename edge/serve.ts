@@ -83,7 +83,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const names = hostNames(hostname, listener.port);
     origins.push(...names.map((name) => `http://${name}`));
     // Behind a proxy the host name is the proxy's business, and an origin is required anyway.
-    if (open) hosts.push(...names);
+    if (open) {
+      hosts.push(
+        ...names,
+        ...(options.origins ?? []).map((origin) => new URL(origin).host),
+      );
+    }
     return running(`http://${names[0]}`, open, { listener, handler, store, log });
   } catch (error) {
     handler.close();

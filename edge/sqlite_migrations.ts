@@ -14,8 +14,8 @@ export const APPLICATION_ID = 0x44726674;
  * Step n turns version n into version n + 1. A released step never changes.
  *
  * Rows are stored in the order of their keys, so that reading a page of the log, a collection or a
- * snapshot is one sequential read. Two indexes exist for trimming alone, which must not scan what
- * it keeps: one holds tombstones only, the other grows at its end.
+ * snapshot is one sequential read. Trimming never scans what it keeps: tombstones have an index of
+ * their own, and outcomes lie in the order of time, found by a small index on their ids.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -67,16 +67,16 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE outcomes (
     scope INTEGER NOT NULL,
+    time INTEGER NOT NULL,
     mutation TEXT NOT NULL,
     client TEXT NOT NULL,
     seq INTEGER NOT NULL,
     cursor INTEGER NOT NULL,
-    time INTEGER NOT NULL,
     code TEXT,
     error TEXT,
-    PRIMARY KEY (scope, mutation)
+    PRIMARY KEY (scope, time, mutation)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX outcomes_by_time ON outcomes (scope, time);
+  CREATE UNIQUE INDEX outcome_ids ON outcomes (scope, mutation);
   `,
 ];
 

@@ -47,7 +47,7 @@ const WRITES = {
   client: `INSERT OR REPLACE INTO clients (scope, client, principal, last_seq, time)
     VALUES (?, ?, ?, ?, ?)`,
   outcome:
-    `INSERT OR REPLACE INTO outcomes (scope, mutation, client, seq, cursor, time, code, error)
+    `INSERT OR REPLACE INTO outcomes (scope, time, mutation, client, seq, cursor, code, error)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   trimChanges: "DELETE FROM changes WHERE scope = ? AND cursor <= ?",
   trimRows: "DELETE FROM rows WHERE scope = ? AND live = 0 AND cursor <= ?",

@@ -268,7 +268,7 @@ class SqliteFile implements SqliteStore {
   putOutcome(scope: string, outcome: Outcome): void {
     const { mutation, client, seq, cursor, time, code, error } = outcome;
     const { scope: number } = this.#written(scope);
-    this.#writes.outcome.run(number, mutation, client, seq, cursor, time, code, error);
+    this.#writes.outcome.run(number, time, mutation, client, seq, cursor, code, error);
   }
 
   snapshot(scope: string): SnapshotReader {

@@ -81,7 +81,7 @@ export class SyncDoors {
       const { code, message: error } = item;
       return JSON.stringify({ ok: false, id, cursor: 0, last_seq: 0, code, error });
     });
-    return `{"results":[${parts.join(",")}]}`;
+    return `{"results":[${parts.join(",")}],"epoch":${JSON.stringify(server.epoch)}}`;
   }
 
   /** One page of the log. */

@@ -167,15 +167,14 @@ Deno.test("an acknowledged mutation stays in the view until its effects arrive [
   assertEquals(rig.taken("changed"), []);
 });
 
-Deno.test("a poke that comes before the acknowledgement shows no effect twice [S5, S6]", () => {
+Deno.test("a mutation whose effects are here already leaves with its acknowledgement [S5]", () => {
   const rig = new ClientRig();
   rig.goLive();
   const mutation = rig.add("k", 7);
   rig.receive(pokeOf([counterChange(1, 7)]));
-  // Until the answer comes the machine cannot know whose change it was.
-  assertStrictEquals(rig.value("k"), 14);
   rig.accept(1, mutation);
   assertEquals([rig.states(), rig.value("k")], [[], 7]);
+  assertEquals(rig.storage.load().pending, []);
 });
 
 Deno.test("a refused mutation is rolled back and reported once, whatever comes again [S14]", () => {
@@ -278,15 +277,15 @@ Deno.test("answers about unknown mutations are passed over [S12]", () => {
   assertEquals(rig.states(), ["acknowledged"]);
 });
 
-Deno.test("a mutation's time never falls, whatever the device's clock does [S13]", () => {
+Deno.test("a mutation is later than the one before it, whatever the device's clock does [S13]", () => {
   const rig = new ClientRig();
   const times = [0, 5_000, -86_400_000, 0, 1].map((jump) => {
     rig.clock.time += jump;
     return rig.add("k").createdAt;
   });
-  const ahead = START_MS + 5_000;
-  assertEquals(times, [START_MS, ahead, ahead, ahead, ahead]);
-  assertStrictEquals(rig.restart().add("k").createdAt, ahead);
+  times.push(rig.restart().add("k").createdAt);
+  assertEquals(times, [...new Set(times)].sort((a, b) => a - b));
+  assertEquals(times.slice(0, 2), [START_MS, START_MS + 5_000]);
 });
 
 Deno.test("a client goes by the server's clock once it was told, and never by parts of a millisecond [S13]", () => {

@@ -145,10 +145,15 @@ export async function assertRefused(
   return body;
 }
 
-/** A push of one `todo.create`, as a body. */
-export function creation(id: string, more: Record<string, unknown> = {}): unknown {
+/** A mutation that creates a task, as a body has it. */
+export function task(id: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   const args = { id: `todo-${id}`, data: { title: `Task ${id}`, done: false } };
-  return { mutations: [{ id, name: "todo.create", args, ...more }] };
+  return { id, name: "todo.create", args, ...more };
+}
+
+/** A push of one {@linkcode task}. */
+export function creation(id: string, more: Record<string, unknown> = {}): unknown {
+  return { mutations: [task(id, more)] };
 }
 
 /** Expects that the server does its ordinary work. */

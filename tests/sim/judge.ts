@@ -3,7 +3,7 @@ import type { Mutation } from "../../core/mutation.ts";
 import type { Outcome } from "../../core/store.ts";
 import { checkClientOrder, checkDecision, checkNumbering, checkRows } from "./checkers.ts";
 import type { Commit } from "./faulty_store.ts";
-import { History } from "./history.ts";
+import { type Decision, History } from "./history.ts";
 import { type Decided, Reference } from "./reference.ts";
 import { BrokenPromise } from "./world.ts";
 
@@ -23,12 +23,17 @@ export class Judge {
   isBarred: (principal: string) => boolean = () => false;
   /** The mutations that devices have made. */
   readonly places = new Map<string, Place>();
+  readonly isStorageFaulty: boolean;
   readonly #arrived = new Map<string, { mutation: Mutation; principal: string }>();
   /** How it was decided; a restored history decided it under the same circumstances. */
   readonly #decided = new WeakMap<Outcome, Decided>();
   #references = new Map<string, Reference>();
   /** The newest number of each client, and the newest mutation of each device. */
   #newest = new Map<string, number>();
+
+  constructor(isStorageFaulty: boolean) {
+    this.isStorageFaulty = isStorageFaulty;
+  }
 
   /** The history that the server is writing now. */
   get history(): History {
@@ -51,6 +56,7 @@ export class Judge {
   committed(commit: Commit): void {
     const { history } = this;
     for (const decision of history.add(commit)) {
+      if (this.#isRevived(decision)) continue;
       checkClientOrder(decision, this.places.get(decision.mutation), this.#newest);
     }
     for (const write of commit) {
@@ -67,6 +73,15 @@ export class Judge {
     for (const scope of new Set(commit.map((write) => write.scope))) {
       checkRows(history.scope(scope), this.#reference(scope));
     }
+  }
+
+  /**
+   * Decided by a history that was lost, and by this one again, from a device whose storage had refused
+   * to remove it: it comes when the device finds it, which is out of its turn.
+   */
+  #isRevived({ mutation }: Decision): boolean {
+    return this.isStorageFaulty && this.histories.length > 1 &&
+      this.histories.slice(0, -1).some((history) => history.byMutation.has(mutation));
   }
 
   #reference(scope: string): Reference {

@@ -54,7 +54,7 @@ export function simulate(seed: number, overrides: Partial<SimOptions> = {}): Sim
 
 class Simulation {
   readonly world: World;
-  readonly judge = new Judge();
+  readonly judge: Judge;
   readonly #options: SimOptions;
   readonly #network: Network;
   readonly #server: ServerNode;
@@ -65,6 +65,7 @@ class Simulation {
     // Another stream than the one that drew the options: overriding one shifts nothing.
     this.world = new World(seed ^ 0x5eed);
     this.#options = options;
+    this.judge = new Judge(options.storageFailChance > 0);
     this.#network = new Network(this.world, options);
     this.#server = new ServerNode(this.world, options, this.judge);
     this.#clients = options.transports.map((transport, index) => this.#client(transport, index));

@@ -28,7 +28,8 @@ import { BrokenPromise, type World } from "./world.ts";
 
 /** What is known of one mutation of this device. */
 interface Entry {
-  readonly token: number;
+  /** Of the batch that stores it; counts anew with every start of the program. */
+  token: number | null;
   /** The caller was told that it is stored. */
   isDurable: boolean;
   /** It is in the queue, as far as anybody can know. */
@@ -36,6 +37,8 @@ interface Entry {
   /** Storage refused it, or a crash or an eviction took it before it was stored. */
   isGone: boolean;
   isAcked: boolean;
+  /** It was acknowledged to an earlier program of this device. */
+  isAckedBefore: boolean;
   reports: number;
   /** The server kept no record of the refusal, so it may decide otherwise another time. */
   isUnrecorded: boolean;
@@ -88,6 +91,8 @@ export class Witness {
     this.#readAll();
     const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
     for (const [id, entry] of this.#entries) {
+      entry.token = null;
+      entry.isAckedBefore = entry.isAcked;
       if (pending.has(id)) {
         // The crash came between the report and the removal, or storage refused the removal.
         if (entry.reports > 0) entry.reportsMax = entry.reports + 1;
@@ -110,6 +115,7 @@ export class Witness {
       isOpen: true,
       isGone: false,
       isAcked: false,
+      isAckedBefore: false,
       reports: 0,
       isUnrecorded: false,
       reportsMax: 1,
@@ -226,7 +232,11 @@ export class Witness {
     for (const id of this.#open) {
       if (pending.has(id)) continue;
       const entry = this.#entries.get(id) as Entry;
-      if (entry.reports === 0) checkOwnWrite(id, machine, this.#judge.histories);
+      // The queue keeps no note of the history that its cursors count in, so what was acknowledged by
+      // one that was lost is not known to be lost after a restart.
+      const { histories } = this.#judge;
+      const mayBeLost = histories.length > 1 && entry.isAckedBefore;
+      if (entry.reports === 0 && !mayBeLost) checkOwnWrite(id, machine, histories);
       this.#setOpen(id, entry, false);
     }
   }

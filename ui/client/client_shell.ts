@@ -306,7 +306,8 @@ export class ClientShell {
     this.#pulledAt = performance.now();
     for (let batch = machine.takeBatch(); batch.length > 0; batch = machine.takeBatch()) {
       try {
-        machine.decided(await this.#http.push(batch, signal));
+        const { results, epoch } = await this.#http.push(batch, signal);
+        machine.decided(results, epoch);
       } catch (error) {
         machine.pushFailed();
         throw error;

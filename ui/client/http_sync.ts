@@ -40,19 +40,23 @@ export class HttpSync {
     this.#options = options;
   }
 
-  /** Sends a batch; a result for each mutation, in order. */
-  async push(mutations: readonly Mutation[], signal: AbortSignal): Promise<readonly WireResult[]> {
+  /** Sends a batch; a result for each mutation, in order, and the history that cursors in them count in. */
+  async push(
+    mutations: readonly Mutation[],
+    signal: AbortSignal,
+  ): Promise<{ readonly results: readonly WireResult[]; readonly epoch: string }> {
     const body = {
       mutations: mutations.map(({ createdAt, ...rest }) => ({ ...rest, created_at: createdAt })),
     };
-    const { results } = await this.#post("/_sync/push", body, signal);
-    return (results as readonly JsonObject[]).map((result) => ({
+    const answer = await this.#post("/_sync/push", body, signal);
+    const results = (answer.results as readonly JsonObject[]).map((result) => ({
       id: String(result.id),
       cursor: Number(result.cursor),
       lastSeq: Number(result.last_seq),
       code: result.ok === true ? null : isErrorCode(result.code) ? result.code : "rejected",
       error: result.ok === true ? null : String(result.error),
     }));
+    return { results, epoch: String(answer.epoch) };
   }
 
   /** Asks for the changes after a cursor. */
