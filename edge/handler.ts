@@ -162,13 +162,18 @@ class AppHandler implements Handler {
   #createRoutes(): Hono<Env> {
     const { origins, version } = this.#options;
     const routes = new Hono<Env>();
-    routes.use(cors({
+    const forPages = cors({
       origin: (origin) => origins.includes(origin) ? origin : null,
       allowMethods: ["GET", "POST", "DELETE"],
       allowHeaders: ["authorization", "content-type"],
       exposeHeaders: ["retry-after"],
       credentials: true,
-    }));
+    });
+    // Preflights and pages as well: whom the gate refuses learns nothing at all.
+    routes.use(async (c, next) => {
+      const { origin } = admit(c.req.raw, this.#options);
+      return await (origin === null ? next() : forPages(c, next));
+    });
     routes.get("/healthz", () => this.#health(version));
     routes.post("/_sync/push", async (c) => {
       const identity = await this.#identify(c);
@@ -240,13 +245,15 @@ class AppHandler implements Handler {
     const page = asset === undefined ? undefined : PAGE_METHODS;
     const methods = Object.hasOwn(METHODS, path) ? METHODS[path] : page;
     if (methods === undefined) throw notFound();
+    const allow = methods.join(", ");
+    if (method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
     if (path === LIVE_PATH && method === "GET") {
       const error = new DriftlessError("upgrade_required", "Open this path as a WebSocket");
       return this.#failure(error, peer, { upgrade: "websocket" });
     }
     if (asset === undefined || !methods.includes(method)) {
       const error = new DriftlessError("method_not_allowed", `Cannot ${method} this path`);
-      return this.#failure(error, peer, { allow: methods.join(", ") });
+      return this.#failure(error, peer, { allow });
     }
     const headers = { "content-type": asset.type, etag: asset.etag, "cache-control": "no-cache" };
     if (holds(request, asset.etag)) return new Response(null, { status: 304, headers });

@@ -58,7 +58,7 @@ export interface SqliteStoreOptions {
 }
 
 /** How long to wait for another process's transaction unless told otherwise, in milliseconds. */
-export const BUSY_TIMEOUT_MS = 5_000;
+const BUSY_TIMEOUT_MS = 5_000;
 /** How often to ask for the write-ahead log. */
 const WAL_ATTEMPTS_MAX = 10;
 /** Pages of the log that start a checkpoint: 16 MB, so that a hot page is copied once. */

@@ -133,4 +133,3 @@ function figures(us: number): string {
 }
 
 if (import.meta.main) main();
-else Deno.bench({ name: "SqliteStore: the table above, once", n: 1, warmup: 0, fn: main });
