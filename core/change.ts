@@ -26,3 +26,14 @@ export interface LogHead {
   /** The time of the newest change, in milliseconds. */
   readonly time: number;
 }
+
+/** A page of a scope's log. */
+export interface LogPage {
+  /** The history that cursors count in. */
+  readonly epoch: string;
+  /** The cursor before the first change. */
+  readonly from: number;
+  readonly changes: readonly Change[];
+  /** Whether the log goes on behind it. */
+  readonly more: boolean;
+}

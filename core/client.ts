@@ -8,32 +8,19 @@
  * the last decided one. An acknowledged mutation stays in the view until the snapshot has its effects,
  * so nothing flickers between the two.
  */
-import type { AnyApp, Principal } from "./app.ts";
-import type { Change } from "./change.ts";
-import type { ClientOutput, RejectedMutation } from "./client_output.ts";
+import type { Change, LogPage } from "./change.ts";
+import { MovingIdentity } from "./client_identity.ts";
+import type { RejectedMutation, SyncClientOptions } from "./client_output.ts";
 import { DriftlessError } from "./errors.ts";
 import { canonicalText, checkJson, frozenJson } from "./json.ts";
 import { PENDING_MAX } from "./limits.ts";
 import { checkMutation, type Mutation } from "./mutation.ts";
-import type { ClientIdentity, PersistBatch, PersistedClient } from "./persistence.ts";
-import { type Clock, type Random, randomId } from "./ports.ts";
+import type { PersistBatch } from "./persistence.ts";
+import { type Random, randomId } from "./ports.ts";
 import { isVisible, type Pending, PendingQueue, pendingRecord } from "./queue.ts";
-import { Snapshot, type SnapshotRow } from "./snapshot.ts";
+import { type LoadedSnapshot, Snapshot } from "./snapshot.ts";
 import { View, type ViewChange } from "./view.ts";
 import { type DownMessage, PROTOCOL_VERSION, type WireResult } from "./wire/messages.ts";
-
-/** What a {@linkcode SyncClient} is made of. */
-export interface SyncClientOptions {
-  readonly app: AnyApp;
-  readonly scope: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly output: ClientOutput;
-  /** What storage held; absent for a new client. */
-  readonly persisted?: PersistedClient;
-  /** Who the user is, for mutators that ask. */
-  readonly principal?: Principal | null;
-}
 
 type Connection = "offline" | "greeting" | "resetting" | "live";
 
@@ -42,7 +29,7 @@ export class SyncClient {
   readonly view: View;
   readonly #options: SyncClientOptions;
   readonly #snapshot = new Snapshot();
-  #identity: ClientIdentity;
+  readonly #identity: MovingIdentity;
   readonly #queue: PendingQueue;
   #token = 0;
   #connection: Connection = "offline";
@@ -56,20 +43,14 @@ export class SyncClient {
 
   constructor(options: SyncClientOptions) {
     this.#options = options;
-    const { app, persisted, random } = options;
-    // A new client that takes over a queue goes on from the times in it.
-    const time = persisted?.pending.reduce((max, entry) => Math.max(max, entry.createdAt), 0) ?? 0;
-    this.#identity = persisted?.identity ??
-      { client: randomId(random, 8), decidedSeq: 0, time, clockOffset: 0 };
+    const { app, persisted } = options;
+    this.#identity = new MovingIdentity(persisted, options.clock, options.random);
     if (persisted !== undefined) {
       const { rows, cursor, epoch } = persisted.replica;
       this.#snapshot.replace(rows, cursor, epoch);
     }
-    this.#queue = new PendingQueue(
-      persisted?.pending ?? [],
-      this.#identity.client,
-      options.scope,
-    );
+    const { client } = this.#identity;
+    this.#queue = new PendingQueue(persisted?.pending ?? [], client, options.scope);
     // A crash may have kept the rows and lost the removal of the mutations that made them.
     this.#stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);
     this.view = new View(app, this.#snapshot, options.principal ?? null);
@@ -111,22 +92,20 @@ export class SyncClient {
       throw new DriftlessError("queue_full", `Cannot queue more than ${PENDING_MAX} mutations`);
     }
     const { random, scope } = this.#options;
-    const own = args === undefined
-      ? null
-      : frozenJson(canonicalText(checkJson(args, "invalid_mutation")));
-    const createdAt = this.#now();
+    const json = checkJson(args ?? null, "invalid_mutation");
+    const createdAt = this.#identity.nextTime();
     const mutation = checkMutation({
-      id: randomId(random),
+      id: mutationId(createdAt, random),
       name,
       scope,
       client: this.#identity.client,
       seq: this.#identity.decidedSeq + this.#queue.undecidedCount + 1,
-      args: own,
+      args: frozenJson(canonicalText(json)),
       createdAt,
     });
     const changes = this.view.append(mutation);
     const pending = this.#queue.add(mutation);
-    this.#identity = { ...this.#identity, time: createdAt };
+    this.#identity.saw(createdAt);
     const token = this.#persist({ put: [pendingRecord(pending)] }, [pending]);
     if (changes.length > 0) this.#options.output.changed(changes);
     return { mutation, token };
@@ -179,18 +158,14 @@ export class SyncClient {
     switch (message.kind) {
       case "welcome":
         return this.#welcomed(message);
-      case "ack": {
-        const wasOwed = this.#isOwed();
-        this.decided(message.results);
-        // What was passed over while answers were missing is asked for now.
-        return this.#nextAfter(wasOwed && !this.#isOwed());
-      }
+      case "ack":
+        return this.decided(message.results);
       case "poke":
         return this.#nextAfter(this.#poked(message.from, message.changes, message.more));
       case "event":
         return this.#options.output.event(message.topic, message.data);
       case "pong":
-        return this.#learnTime(message.time);
+        return this.#identity.learn(message.time);
       case "failure": {
         const { code, error, retryAfterMs } = message;
         if (code === "cursor_too_old") return this.#reset();
@@ -219,6 +194,7 @@ export class SyncClient {
   decided(results: readonly WireResult[], epoch: string = this.#snapshot.epoch): void {
     if (this.#isElsewhere(epoch)) return this.#otherHistory();
     if (this.#snapshot.epoch === "") this.#snapshot.adopt(epoch);
+    const wasOwed = this.#isOwed();
     const acknowledged: Pending[] = [];
     const refused: Pending[] = [];
     const rejections: RejectedMutation[] = [];
@@ -230,7 +206,7 @@ export class SyncClient {
         this.#gap(lastSeq);
         break;
       }
-      this.#identity = { ...this.#identity, decidedSeq: this.#identity.decidedSeq + 1 };
+      this.#identity.decide();
       if (code === null) {
         pending.state = "acknowledged";
         pending.visibleAt = cursor;
@@ -245,15 +221,12 @@ export class SyncClient {
     this.#settle({ acknowledged, refused });
     for (const rejection of rejections) this.#options.output.rejected(rejection);
     this.#flush();
+    // What was passed over while answers were missing is asked for now.
+    this.#nextAfter(wasOwed && !this.#isOwed());
   }
 
   /** A page of the log arrived over HTTP. */
-  pulled(page: {
-    readonly epoch: string;
-    readonly from: number;
-    readonly changes: readonly Change[];
-    readonly more: boolean;
-  }): void {
+  pulled(page: LogPage): void {
     if (this.#isStranded) return this.#reset();
     if (this.#isElsewhere(page.epoch)) return this.#otherHistory();
     if (this.#snapshot.epoch === "") this.#snapshot.adopt(page.epoch);
@@ -266,20 +239,13 @@ export class SyncClient {
   }
 
   /** The snapshot that was asked for: all rows of the scope at a cursor. */
-  snapshotLoaded(snapshot: {
-    readonly epoch: string;
-    readonly cursor: number;
-    /** The time of the newest change, in milliseconds. */
-    readonly time: number;
-    readonly rows: readonly SnapshotRow[];
-  }): void {
-    const { epoch, cursor, time, rows } = snapshot;
+  snapshotLoaded({ epoch, cursor, time, rows }: LoadedSnapshot): void {
     const overtaken = epoch === this.#snapshot.epoch && cursor < this.#snapshot.cursor;
     if (overtaken && this.#connection === "live") return;
     if (this.#isElsewhere(epoch) && !this.#isStranded) this.#leaveHistory();
     this.#isStranded = false;
     this.#snapshot.replace(rows, cursor, epoch);
-    this.#identity = { ...this.#identity, time: Math.max(this.#identity.time, time) };
+    this.#identity.saw(time);
     const visible = this.#queue.takeVisible(cursor);
     this.view.reset(this.#queue.mutations);
     this.#persist({
@@ -293,7 +259,7 @@ export class SyncClient {
   }
 
   #welcomed(message: DownMessage & { readonly kind: "welcome" }): void {
-    this.#learnTime(message.time);
+    this.#identity.learn(message.time);
     if (this.#isElsewhere(message.epoch)) return this.#otherHistory();
     const { decidedSeq } = this.#identity;
     const undecided = this.#queue.undecidedCount;
@@ -343,8 +309,7 @@ export class SyncClient {
     const { cursor: from, epoch } = this.#snapshot;
     const end = changes.at(-1)?.cursor ?? from;
     const left = [...refused, ...this.#queue.takeVisible(end)];
-    const time = Math.max(this.#identity.time, changes.at(-1)?.time ?? 0);
-    this.#identity = { ...this.#identity, time };
+    this.#identity.saw(changes.at(-1)?.time ?? 0);
     if (left.length + changes.length + acknowledged.length === 0) return;
     const differing = this.view.rebase(
       changes,
@@ -371,7 +336,13 @@ export class SyncClient {
     if (unconfirmed.length > 0) this.#unconfirmed.set(token, unconfirmed);
     const drop = [...this.#stale, ...(parts.drop ?? [])];
     this.#stale = [];
-    this.#options.output.persist({ token, identity: this.#identity, put: [], ...parts, drop });
+    this.#options.output.persist({
+      token,
+      identity: this.#identity.value,
+      put: [],
+      ...parts,
+      drop,
+    });
     return token;
   }
 
@@ -394,8 +365,7 @@ export class SyncClient {
 
   /** Takes a new client id and counts from 1; mutation ids stay, so nothing can be doubled. */
   #renumber(): void {
-    const client = randomId(this.#options.random, 8);
-    this.#identity = { ...this.#identity, client, decidedSeq: 0 };
+    this.#identity.renew();
     this.#owedSeq = 0;
     // One that storage has not accepted yet is in its own batch: it must not outlive a refusal of that.
     const stored = this.#queue.entries.filter(({ state }) => state !== "local");
@@ -415,20 +385,14 @@ export class SyncClient {
     if (this.#connection !== "offline") this.connected();
   }
 
-  /** The hybrid clock: later than all that this client has seen or said. */
-  #now(): number {
-    const { clockOffset, time } = this.#identity;
-    const now = this.#options.clock.now() + clockOffset;
-    return Math.max(Math.trunc(now), time + 1);
-  }
-
-  #learnTime(time: number): void {
-    this.#identity = { ...this.#identity, clockOffset: time - this.#options.clock.now() };
-  }
-
   #changed(changes: readonly ViewChange[]): void {
     if (changes.length > 0) this.#options.output.changed(changes);
   }
+}
+
+/** Sorted by time, which a database writes half again as fast as random ids. */
+function mutationId(time: number, random: Random): string {
+  return `${time.toString(36).padStart(9, "0")}-${randomId(random)}`;
 }
 
 function idsOf(entries: readonly Pending[]): ReadonlySet<string> {

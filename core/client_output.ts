@@ -1,7 +1,9 @@
-/** The effects of the client machine: everything that it wants done in the world. */
+/** The ports of the client machine: what it is given, and everything that it wants done in the world. */
+import type { AnyApp, Principal } from "./app.ts";
 import type { DriftlessError } from "./errors.ts";
 import type { Mutation } from "./mutation.ts";
-import type { PersistBatch } from "./persistence.ts";
+import type { PersistBatch, PersistedClient } from "./persistence.ts";
+import type { Clock, Random } from "./ports.ts";
 import type { ViewChange } from "./view.ts";
 import type { UpMessage } from "./wire/messages.ts";
 
@@ -26,4 +28,17 @@ export interface ClientOutput {
   synced(cursor: number): void;
   failed(error: DriftlessError, retryAfterMs: number): void;
   event(topic: string, data: string): void;
+}
+
+/** What a {@linkcode SyncClient} is made of. */
+export interface SyncClientOptions {
+  readonly app: AnyApp;
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly output: ClientOutput;
+  /** What storage held; absent for a new client. */
+  readonly persisted?: PersistedClient;
+  /** Who the user is, for mutators that ask. */
+  readonly principal?: Principal | null;
 }

@@ -54,6 +54,13 @@ interface Channel {
   /** The end of what was sent. */
   cursor: number;
   behind: boolean;
+  /** Mutations handed on that are not decided. */
+  undecided: number;
+  /**
+   * Commits that wait for answers: effects of a mutation that its client still counts as undecided
+   * would show twice. No more than commits that were made while a push of this channel waited.
+   */
+  readonly held: CommitPoke[];
 }
 
 /** The server's half of one live connection. */
@@ -81,30 +88,38 @@ export class LiveSession {
       this.#handle(channel, message);
     } catch (error) {
       if (!(error instanceof DriftlessError)) throw error;
-      this.fail(channel, error);
+      this.#fail(channel, error);
     }
   }
 
-  /** Answers a channel with a failure. */
-  fail(channel: number, { code, message: error }: DriftlessError, retryAfterMs = 0): void {
-    this.#send(channel, { kind: "failure", code, error, retryAfterMs });
+  /** Answers a channel with a failure; a push that fails has no other answer. */
+  fail(number: number, error: DriftlessError, retryAfterMs = 0): void {
+    this.#fail(number, error, retryAfterMs);
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    channel.undecided = 0;
+    this.#release(number, channel, Infinity);
   }
 
-  /** The results of a push, in its order. */
-  decided(channel: number, results: readonly MutationResult[]): void {
-    this.#send(channel, { kind: "ack", results });
+  /** The results of pushes, in their order. */
+  decided(number: number, results: readonly MutationResult[]): void {
+    this.#send(number, { kind: "ack", results });
+    const channel = this.#channels.get(number);
+    if (channel === undefined) return;
+    channel.undecided = Math.max(0, channel.undecided - results.length);
+    this.#release(
+      number,
+      channel,
+      channel.undecided === 0 ? Infinity : results.at(-1)?.cursor ?? 0,
+    );
   }
 
   /** A commit is durable: the channels that are up to date hear of it. */
   committed(scope: string, poke: CommitPoke): void {
     for (const [number, channel] of this.#channels) {
       if (channel.scope !== scope || channel.behind) continue;
-      if (poke.fits && channel.cursor === poke.from) {
-        this.#options.output.send(poke.frame(number));
-        channel.cursor = poke.to;
-      } else {
-        this.#give(number, channel);
-      }
+      if (channel.undecided > 0) channel.held.push(poke);
+      else this.#poke(number, channel, poke);
     }
   }
 
@@ -131,7 +146,7 @@ export class LiveSession {
     for (const [number, { scope }] of this.#channels) {
       if (this.#mayRead(scope)) continue;
       this.#channels.delete(number);
-      this.fail(number, forbidden());
+      this.#fail(number, forbidden());
     }
   }
 
@@ -185,7 +200,15 @@ export class LiveSession {
     const strange = hello.epoch !== "" && hello.epoch !== server.epoch;
     const far = head.cursor - cursor > CATCH_UP_CHANGES_MAX;
     const reset = strange || far || cursor > head.cursor || cursor < head.floor;
-    const channel: Channel = { scope, client, topics: new Set(), cursor, behind: true };
+    const channel: Channel = {
+      scope,
+      client,
+      topics: new Set(),
+      cursor,
+      behind: true,
+      undecided: 0,
+      held: [],
+    };
     this.#channels.set(number, channel);
     output.joined(scope);
     const { epoch } = server;
@@ -195,6 +218,25 @@ export class LiveSession {
     else channel.behind = reset;
   }
 
+  /** Pokes what was held, up to a cursor. */
+  #release(number: number, channel: Channel, end: number): void {
+    const { held } = channel;
+    for (let poke = held[0]; poke !== undefined && poke.to <= end; poke = held[0]) {
+      held.shift();
+      if (!channel.behind) this.#poke(number, channel, poke);
+    }
+  }
+
+  #poke(number: number, channel: Channel, poke: CommitPoke): void {
+    if (poke.to <= channel.cursor) return;
+    if (poke.fits && channel.cursor === poke.from) {
+      this.#options.output.send(poke.frame(number));
+      channel.cursor = poke.to;
+    } else {
+      this.#give(number, channel);
+    }
+  }
+
   /** Sends a page that nobody asked for: where that fails, no other channel hears less for it. */
   #give(number: number, channel: Channel): void {
     try {
@@ -202,7 +244,7 @@ export class LiveSession {
     } catch (error) {
       if (!(error instanceof DriftlessError)) throw error;
       channel.behind = true;
-      this.fail(number, error);
+      this.#fail(number, error);
     }
   }
 
@@ -228,6 +270,7 @@ export class LiveSession {
     const mutations = wired.map(({ args, ...rest }) =>
       checkMutation({ ...rest, scope, client, args: parseJson(args, "invalid_mutation") })
     );
+    channel.undecided += mutations.length;
     this.#options.output.push(number, mutations);
   }
 
@@ -242,6 +285,10 @@ export class LiveSession {
   #mayRead(scope: string): boolean {
     const { server, principal } = this.#options;
     return server.allows({ principal, scope, action: "read" });
+  }
+
+  #fail(channel: number, { code, message: error }: DriftlessError, retryAfterMs = 0): void {
+    this.#send(channel, { kind: "failure", code, error, retryAfterMs });
   }
 
   #send(channel: number, message: DownMessage): void {

@@ -9,6 +9,16 @@ export interface SnapshotRow {
   readonly json: string;
 }
 
+/** All rows of a scope at a cursor, as a server hands them out. */
+export interface LoadedSnapshot {
+  /** The history that the cursor counts in. */
+  readonly epoch: string;
+  readonly cursor: number;
+  /** The time of the newest change, in milliseconds. */
+  readonly time: number;
+  readonly rows: readonly SnapshotRow[];
+}
+
 /** Confirmed rows. Records stay text until somebody reads them: most of a large scope never is. */
 export class Snapshot {
   #cursor = 0;

@@ -1,5 +1,14 @@
-/** Reads a request's body within a limit, without buffering what is over it. */
+/**
+ * Reads a request's body within a limit, without buffering what is over it.
+ *
+ * A body that nobody wants is read all the same, and forgotten: whoever is answered while still sending
+ * may find the connection cut before the answer, and the next request on it is lost.
+ */
 import { DriftlessError } from "../core/errors.ts";
+import { PUSH_BODY_BYTES_MAX } from "../core/limits.ts";
+
+/** Bytes of a body that are read to be forgotten; a larger one is cut. */
+const DISCARD_BYTES_MAX = PUSH_BODY_BYTES_MAX;
 
 /**
  * The body as text.
@@ -7,23 +16,49 @@ import { DriftlessError } from "../core/errors.ts";
  * @throws {DriftlessError} `too_large` over `bytesMax`, `malformed` when it is not UTF-8
  */
 export async function readBody(request: Request, bytesMax: number): Promise<string> {
-  const tooLarge = () =>
-    new DriftlessError("too_large", `The body is larger than ${bytesMax} bytes`);
-  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let bytes = 0;
+  let problem: unknown;
   try {
-    for await (const chunk of request.body ?? []) {
+    await eachChunk(request, (chunk) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) throw tooLarge();
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return text + decoder.decode();
-  } catch (cause) {
-    if (cause instanceof DriftlessError) throw cause;
-    throw new DriftlessError("malformed", "Cannot read the body: it is cut short or not UTF-8", {
-      cause,
+      if (bytes > bytesMax || problem !== undefined) return;
+      try {
+        text += decoder.decode(chunk, { stream: true });
+      } catch (cause) {
+        problem = cause;
+      }
     });
+    text += decoder.decode();
+  } catch (cause) {
+    problem ??= cause;
+  }
+  if (bytes > bytesMax) {
+    throw new DriftlessError("too_large", `The body is larger than ${bytesMax} bytes`);
+  }
+  if (problem !== undefined) {
+    throw new DriftlessError("malformed", "Cannot read the body: it is cut short or not UTF-8", {
+      cause: problem,
+    });
+  }
+  return text;
+}
+
+/** Reads what nobody has read. */
+export async function discardBody(request: Request): Promise<void> {
+  if (request.method === "GET" || request.method === "HEAD" || request.bodyUsed) return;
+  // A body that ends badly is no loss here.
+  await eachChunk(request, () => {}).catch(() => {});
+}
+
+async function eachChunk(request: Request, take: (chunk: Uint8Array) => void): Promise<void> {
+  if (request.body === null) return;
+  const reader = request.body.getReader();
+  let bytes = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    bytes += part.value.length;
+    take(part.value);
+    if (bytes > DISCARD_BYTES_MAX) return void reader.cancel().catch(() => {});
   }
 }

@@ -15,9 +15,11 @@ import type {
 /** Mutations in one transaction at the most: it bounds how long the others wait. */
 export const COMMIT_MUTATIONS_MAX = 2_000;
 
+/** Hears what was decided, or why nothing was. Called in the turn of the commit. */
+export type Decided = (results: readonly MutationResult[] | null, error: unknown) => void;
+
 interface Waiting extends PushRequest {
-  readonly resolve: (results: readonly MutationResult[]) => void;
-  readonly reject: (error: unknown) => void;
+  readonly decided: Decided;
 }
 
 /** What a {@linkcode Committer} is made of. */
@@ -25,7 +27,10 @@ export interface CommitterOptions {
   readonly server: SyncServer;
   /** Calls back after the input that is waiting now has been read. */
   readonly defer: (work: () => void) => void;
-  /** Hears of every commit, after it is durable and before its callers are answered. Never throws. */
+  /**
+   * Hears of every commit, after it is durable and its callers have heard: one that saw its effects
+   * before its answer would show them twice. Never throws.
+   */
   readonly committed: (commits: readonly ScopeCommit[]) => void;
 }
 
@@ -46,9 +51,14 @@ export class Committer {
    */
   push(request: PushRequest): Promise<readonly MutationResult[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...request, resolve, reject });
-      this.#schedule();
+      this.submit(request, (results, error) => results === null ? reject(error) : resolve(results));
     });
+  }
+
+  /** Decides mutations; `decided` hears of it when the decision is durable, and must not throw. */
+  submit(request: PushRequest, decided: Decided): void {
+    this.#waiting.push({ ...request, decided });
+    this.#schedule();
   }
 
   #schedule(): void {
@@ -75,12 +85,12 @@ export class Committer {
       if (group.length > 1 && !(error instanceof DriftlessError)) {
         for (const one of group) this.#decide([one]);
       } else {
-        for (const { reject } of group) reject(error);
+        for (const { decided } of group) decided(null, error);
       }
       return;
     }
+    group.forEach(({ decided }, index) => decided(outcome.results[index] ?? [], null));
     this.#options.committed(outcome.commits);
-    group.forEach(({ resolve }, index) => resolve(outcome.results[index] ?? []));
   }
 
   #takeGroup(): readonly Waiting[] {

@@ -20,7 +20,7 @@ import { PUSH_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX } from "../core/limits.ts";
 import { SyncServer } from "../core/server.ts";
 import type { Store } from "../core/store.ts";
 import { type Admission, admit } from "./admission.ts";
-import { readBody } from "./body.ts";
+import { discardBody, readBody } from "./body.ts";
 import { Committer } from "./committer.ts";
 import { COOKIE_NAME, type Identity } from "./identity.ts";
 import { LiveHub, publicError, SWEEP_MS } from "./live.ts";
@@ -134,7 +134,9 @@ class AppHandler implements Handler {
   }
 
   async fetch(request: Request, peer: Peer = { remoteAddress: "" }): Promise<Response> {
-    return await this.#routes.fetch(request, { peer });
+    const response = await this.#routes.fetch(request, { peer });
+    await discardBody(request);
+    return response;
   }
 
   async upgrade(request: Request, peer: Peer): Promise<Response | Upgrade> {

@@ -148,12 +148,7 @@ class NodeListener implements Listener {
       await writeResponse(response, outgoing, (error) => options.failed(error));
       return RESPONSE_ALREADY_SENT;
     }, { overrideGlobalObjects: false });
-    const server = createServer(bounds, (incoming, outgoing) => {
-      outgoing.once("close", () => {
-        if (this.#shutdown !== undefined) setImmediate(() => server.closeIdleConnections());
-      });
-      void respond(incoming, outgoing);
-    });
+    const server = createServer(bounds, (incoming, outgoing) => void respond(incoming, outgoing));
     server.timeout = HTTP_IDLE_MS_MAX;
     server.on("upgrade", (incoming: IncomingMessage, tcp: TcpSocket, head: Uint8Array) => {
       this.#upgrade(incoming, tcp, head).catch((error) => {

@@ -5,7 +5,7 @@ import type { Mutation } from "../core/mutation.ts";
 import { CommitPoke } from "../core/poke.ts";
 import type { MutationResult, ScopeCommit, SyncServer } from "../core/server.ts";
 import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
-import type { Committer } from "./committer.ts";
+import type { Committer, Decided } from "./committer.ts";
 import type { Identity } from "./identity.ts";
 import { errorText, type Log } from "./log.ts";
 import { Outbox } from "./outbox.ts";
@@ -59,6 +59,8 @@ export class LiveHub {
   readonly #options: LiveHubOptions;
   readonly #connections = new Set<Connection>();
   readonly #rooms = new Map<string, Set<Connection>>();
+  /** Answers of the commit that is being told. */
+  readonly #unsent = new Set<Acks>();
 
   constructor(options: LiveHubOptions) {
     this.#options = options;
@@ -111,6 +113,9 @@ export class LiveHub {
 
   /** Tells every session of the scopes about commits that are durable. */
   committed(commits: readonly ScopeCommit[]): void {
+    // Answers first: who sees the effects of its own mutation before the answer would show them twice.
+    for (const acks of this.#unsent) acks.flush();
+    this.#unsent.clear();
     for (const { scope, changes } of commits) {
       const poke = new CommitPoke(changes);
       this.#tell(scope, (session) => session.committed(scope, poke));
@@ -144,7 +149,7 @@ export class LiveHub {
 
   #openSession(identity: Identity, outbox: Outbox, own: () => Connection): LiveSession {
     const { server, log } = this.#options;
-    const acks = new Acks((channel, results) => session.decided(channel, results));
+    const acks = new Acks((channel, results) => session.decided(channel, results), this.#unsent);
     const session: LiveSession = new LiveSession({
       server,
       principal: identity.principal,
@@ -152,13 +157,11 @@ export class LiveHub {
       output: {
         send: (bytes) => outbox.send(bytes),
         push: (channel, mutations) =>
-          this.#push(own(), mutations).then(
-            (results) => acks.add(channel, results),
-            (error) => {
-              const wait = error instanceof RateLimitedError ? error.retryAfterMs : 0;
-              session.fail(channel, publicError(error, log), wait);
-            },
-          ),
+          this.#push(own(), mutations, (results, error) => {
+            if (results !== null) return acks.add(channel, results);
+            const wait = error instanceof RateLimitedError ? error.retryAfterMs : 0;
+            session.fail(channel, publicError(error, log), wait);
+          }),
         publish: (scope, topic, data) => this.publish(scope, topic, data),
         joined: (scope) => this.#join(own(), scope),
       },
@@ -166,23 +169,21 @@ export class LiveHub {
     return session;
   }
 
-  async #push(
-    connection: Connection,
-    mutations: readonly Mutation[],
-  ): Promise<readonly MutationResult[]> {
+  #push(connection: Connection, mutations: readonly Mutation[], decided: Decided): void {
     const { committer, spend } = this.#options;
     const { identity } = connection;
     const { length } = mutations;
     const wait = connection.undecided + length > UNDECIDED_MAX
       ? UNDECIDED_RETRY_MS
       : spend(identity, length);
-    if (wait > 0) throw new RateLimitedError("Cannot take so many mutations", wait);
-    connection.undecided += length;
-    try {
-      return await committer.push({ principal: identity.principal, mutations });
-    } finally {
-      connection.undecided -= length;
+    if (wait > 0) {
+      return decided(null, new RateLimitedError("Cannot take so many mutations", wait));
     }
+    connection.undecided += length;
+    committer.submit({ principal: identity.principal, mutations }, (results, error) => {
+      connection.undecided -= length;
+      decided(results, error);
+    });
   }
 
   /** Tells everyone in a scope; whoever cannot be told leaves, and keeps nobody from hearing it. */
@@ -238,21 +239,26 @@ export class LiveHub {
  */
 class Acks {
   readonly #send: (channel: number, results: readonly MutationResult[]) => void;
+  readonly #unsent: Set<Acks>;
   readonly #waiting = new Map<number, MutationResult[]>();
 
-  constructor(send: (channel: number, results: readonly MutationResult[]) => void) {
+  /** Adds itself to `unsent` when it has something to send. */
+  constructor(
+    send: (channel: number, results: readonly MutationResult[]) => void,
+    unsent: Set<Acks>,
+  ) {
     this.#send = send;
+    this.#unsent = unsent;
   }
 
   add(channel: number, results: readonly MutationResult[]): void {
-    // A commit answers all its callers in one turn, so this runs after the last of them.
-    if (this.#waiting.size === 0) queueMicrotask(() => this.#flush());
+    this.#unsent.add(this);
     const waiting = this.#waiting.get(channel);
     if (waiting === undefined) this.#waiting.set(channel, [...results]);
     else waiting.push(...results);
   }
 
-  #flush(): void {
+  flush(): void {
     for (const [channel, results] of this.#waiting) this.#send(channel, results);
     this.#waiting.clear();
   }

@@ -1,8 +1,8 @@
 /**
  * The SQL port: as much of an embedded SQLite as the store needs, and its errors.
  *
- * `node:sqlite` on Deno and on Bun satisfies it as it is. An adapter for another driver must give its
- * errors SQLite's own message and the code `ERR_SQLITE_ERROR`.
+ * `node:sqlite` on Deno and on Bun satisfies it as it is. An adapter for another driver must give
+ * its errors SQLite's own message and the code `ERR_SQLITE_ERROR`.
  */
 import { DatabaseSync } from "node:sqlite";
 import { DriftlessError } from "../core/errors.ts";

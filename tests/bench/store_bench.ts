@@ -4,8 +4,8 @@
  *     deno run -A tests/bench/store_bench.ts
  *
  * A mutation is what the server does for one: reads the row, appends a change, writes row, outcome
- * and client, reads the head. The rounds alternate, so that a busy machine slows both; each figure is
- * a median. Ids are random, or sort by time as those of the client do.
+ * and client, reads the head. The rounds alternate, so that a busy machine slows both; each figure
+ * is a median. Mutation ids are random, or sort by time.
  */
 import { join } from "node:path";
 import { openSqlite } from "../../edge/sql.ts";

@@ -73,8 +73,8 @@ const NAMES = { entities: ["todo"], ids: ["a", "b"], clients: ["c"], mutations: 
 const KEEP_ALL: Retention = { changes: 1_000_000, before: 0, outcomes: 1_000_000 };
 
 /**
- * Names that break a careless key, quote or sort. U+FFFD sorts before U+1F600 in UTF-8 and behind it
- * in UTF-16; U+0065 U+0301 and U+00E9 look the same and are two names.
+ * Names that break a careless key, quote or sort. U+FFFD sorts before U+1F600 in UTF-8 and behind
+ * it in UTF-16; U+0065 U+0301 and U+00E9 look the same and are two names.
  */
 const HOSTILE_NAMES = [
   "__proto__",

@@ -87,7 +87,7 @@ Deno.test("a new client that takes over rows and a queue goes on from both [S1, 
 Deno.test("whatever a crash keeps of the storage's steps, nothing durable is lost or sent out of order [S1, S3, S5]", () => {
   const anyCut = fc.record({ queue: fc.nat(20), rows: fc.nat(20) });
   fc.assert(
-    fc.property(fc.array(fc.nat(3), { maxLength: 10 }), anyCut, (steps, cut) => {
+    fc.property(fc.array(fc.nat(3), { maxLength: 30, size: "max" }), anyCut, (steps, cut) => {
       const batches: PersistBatch[] = [];
       const rig = new ClientRig({ slowStorage: true });
       const save = () => {

@@ -48,7 +48,7 @@ const anyWrites: fc.Arbitrary<readonly Stamped[]> = fc.uniqueArray(
     ).map(([time, seq, client]) => makeStamp(time, seq, client)),
     write: anyFieldWrite,
   }),
-  { selector: ({ stamp }) => stamp, maxLength: 8 },
+  { selector: ({ stamp }) => stamp, maxLength: 8, size: "max" },
 );
 
 function applied(row: RowState, { stamp, write }: Stamped): RowState {

@@ -24,6 +24,11 @@ export const notesApp = defineApp({
       if (value < by) throw new Rejection(`Cannot spend ${by} of ${value}`);
       tx.counter.put(id, { value: value - by });
     },
+    /** Writes where a record says: on other ground it goes to another row. */
+    "counter.route"(tx, { id }: { id: string }) {
+      const target = ["a", "b", "c"][tx.counter.get(id)?.value ?? 0] ?? "d";
+      tx.counter.put(target, { value: (tx.counter.get(target)?.value ?? 0) + 1 });
+    },
     /** Reads a whole collection. */
     "counter.total"(tx, _args: null) {
       const value = tx.counter.all().reduce(

@@ -51,7 +51,7 @@ Deno.test("every cut poke fits a live message [S11]", () => {
           fc.option(fc.integer({ min: 2, max: RECORD_BYTES_MAX }), { freq: 4 }),
           fc.constantFrom("a", wideId),
         ),
-        { minLength: 1, maxLength: 60 },
+        { minLength: 1, maxLength: 60, size: "max" },
       ),
       (shapes) => {
         let rest: readonly Change[] = shapes.map(([bytes, id], i) => changeOf(i + 1, bytes, id));

@@ -107,7 +107,7 @@ Deno.test("a client's later write wins over its earlier one, whatever clocks do 
       serverJump: fc.constantFrom(0, 0, 1, 2_000, -2_000, DAY_MS, -DAY_MS),
       clientStep: fc.constantFrom(0, 0, 1, 2_000, DAY_MS),
     }),
-    { minLength: 1, maxLength: 12 },
+    { minLength: 1, maxLength: 12, size: "max" },
   );
   fc.assert(
     fc.property(anySteps, (steps) => {
@@ -132,7 +132,7 @@ Deno.test("the same mutations give the same rows and log under any clocks, but f
     fc.tuple(fc.constant("counter.total"), fc.constant(0)),
   );
   const anyRun = fc.record({
-    calls: fc.array(fc.tuple(fc.nat(1), anyCall), { maxLength: 15 }),
+    calls: fc.array(fc.tuple(fc.nat(1), anyCall), { maxLength: 15, size: "max" }),
     skews: fc.array(fc.integer({ min: -3 * DAY_MS, max: 3 * DAY_MS }), {
       minLength: 15,
       maxLength: 15,

@@ -1,11 +1,14 @@
 /** What a session does with pushes and topics. */
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { defineApp } from "../../core/app.ts";
+import { DriftlessError } from "../../core/errors.ts";
 import { ARGS_BYTES_MAX, IN_FLIGHT_MAX, NAME_UNITS_MAX } from "../../core/limits.ts";
+import type { Mutation } from "../../core/mutation.ts";
+import { CommitPoke } from "../../core/poke.ts";
 import { TOPICS_MAX } from "../../core/session.ts";
 import { notesApp } from "./notes_app.ts";
 import { ann, Author, bob, ServerRig } from "./server_rig.ts";
-import { assertFailure, kindsOf, SessionRig, wire } from "./session_rig.ts";
+import { assertFailure, cursorsOf, kindsOf, SessionRig, wire } from "./session_rig.ts";
 
 Deno.test("a push is handed on with the channel's scope and client [S12]", () => {
   const session = new SessionRig(new ServerRig());
@@ -71,6 +74,74 @@ Deno.test("results are told on their channel, in their order", () => {
       { id: "c1-2", cursor: 1, lastSeq: 2, code: "rejected", error: "no" },
     ],
   }]);
+});
+
+/** A session that has pushed this many mutations, and the results that wait for it. */
+function pushing(count: number) {
+  const rig = new ServerRig();
+  const session = new SessionRig(rig);
+  session.hello();
+  const mutations = Array.from({ length: count }, (_, i) => wire(`m${i}`, { seq: i + 1 }));
+  for (const mutation of mutations) session.say({ kind: "push", mutations: [mutation] });
+  const commit = (...authors: readonly Mutation[]) => {
+    const { results, commits } = rig.server.push([{ principal: ann, mutations: authors }]);
+    for (const { scope, changes } of commits) {
+      session.session.committed(scope, new CommitPoke(changes));
+    }
+    return results[0] ?? [];
+  };
+  return { rig, session, commit, own: session.pushed.flatMap((push) => push.mutations) };
+}
+
+Deno.test("a commit with a channel's own mutations is told after their answers [S5, S6]", () => {
+  const { session, commit, own } = pushing(2);
+  const results = commit(...own, new Author("other").add("x"));
+  assertEquals(session.heard(), []);
+  session.session.decided(0, results.slice(0, 2));
+  const messages = session.heard();
+  assertEquals(kindsOf(messages), ["ack", "poke"]);
+  assertEquals(cursorsOf(messages), [1, 2, 3]);
+});
+
+Deno.test("a commit waits for all answers to what it holds, and for no more [S5, S6]", () => {
+  const { session, commit, own } = pushing(3);
+  const [one, two] = [commit(...own.slice(0, 1)), commit(...own.slice(1, 2))];
+  session.session.decided(0, one);
+  assertEquals(kindsOf(session.heard()), ["ack", "poke"]);
+  session.session.decided(0, two);
+  assertEquals(cursorsOf(session.heard()), [2]);
+  assertEquals(commit(new Author("other").add("x")).length, 1);
+  assertEquals(session.heard(), []);
+  session.session.decided(0, commit(...own.slice(2)));
+  assertEquals(cursorsOf(session.heard()), [3, 4]);
+});
+
+Deno.test("a push that fails lets go what waited for its answer", () => {
+  const { session, commit } = pushing(1);
+  commit(new Author("other").add("x"));
+  session.session.fail(0, new DriftlessError("rate_limited", "Slow down"), 50);
+  assertEquals(kindsOf(session.heard()), ["failure", "poke"]);
+});
+
+Deno.test("what was given page by page meanwhile is not told again", () => {
+  const { session, commit, own } = pushing(1);
+  const results = commit(...own);
+  assertEquals(kindsOf(session.say({ kind: "next", cursor: 0 })), ["poke"]);
+  session.session.decided(0, results);
+  assertEquals(kindsOf(session.heard()), ["ack"]);
+});
+
+Deno.test("answers and failures for a channel that is closed are told and change nothing", () => {
+  const { rig, session, commit, own } = pushing(1);
+  const results = commit(...own);
+  const closed = new SessionRig(rig);
+  closed.session.decided(0, results);
+  assertEquals(kindsOf(closed.heard()), ["ack"]);
+  closed.session.fail(0, new DriftlessError("unavailable", "Stopping"));
+  assertEquals(kindsOf(closed.heard()), ["failure"]);
+  session.hello();
+  session.session.decided(0, results);
+  assertEquals(kindsOf(session.heard()), ["ack"]);
 });
 
 Deno.test("a message to a topic reaches its followers in the scope alone [S8]", () => {

@@ -300,4 +300,8 @@ Deno.test("a fault of the server is not told as the client's", () => {
     throw new RangeError("clock");
   };
   assertThrows(() => session.say({ kind: "ping" }), RangeError, "clock");
+  rig.server.pull = () => {
+    throw new RangeError("pull");
+  };
+  assertThrows(() => session.session.advanced("home", 1), RangeError, "pull");
 });

@@ -74,6 +74,7 @@ Deno.test("all() lists rows and own writes by id in UTF-8 order", () => {
   ran((tx) => {
     ids.push(tx.note.all().map(([id]) => id));
     tx.note.put("a", { title: "a" });
+    tx.blob.put("c", {});
     tx.note.put("b", { title: "b2" });
     tx.note.delete("\uffff");
     ids.push(tx.note.all().map(([id, { title }]) => `${id}=${title}`));

@@ -99,6 +99,7 @@ const anyTitle = fc.constantFrom("x", "y");
 type Call = readonly [name: string, args: unknown];
 const anyCall: fc.Arbitrary<Call> = fc.oneof(
   fc.tuple(fc.constantFrom("counter.add", "counter.spend"), fc.record({ id: anyId, by: anyBy })),
+  fc.tuple(fc.constant("counter.route"), fc.record({ id: anyId })),
   fc.constant<Call>(["counter.total", null]),
   fc.constant<Call>(["note.clear", null]),
   fc.tuple(fc.constant("note.rename"), fc.record({ id: anyId, title: anyTitle })),
@@ -136,7 +137,7 @@ const anySteps = fc.array(
       dropped: fc.array(fc.nat(5), { maxLength: 2 }),
     }),
   ),
-  { maxLength: 16 },
+  { maxLength: 30, size: "max" },
 );
 
 Deno.test("a rebased view equals a view rebuilt from scratch, and reports exactly what differs [S5]", () => {
@@ -247,6 +248,30 @@ Deno.test("a dropped mutation takes its effects along, and those that built on i
   assertEquals(ground.rebase([["counter", "a", { value: 9 }]]), [
     { entity: "counter", id: "a", before: undefined, after: { value: 7 } },
   ]);
+});
+
+Deno.test("a repeated mutation may go to another row, which nobody had touched [S5]", () => {
+  const ground = new Ground();
+  ground.rebase([["counter", "total", { value: 0 }]]);
+  ground.mutate("counter.route", { id: "total" });
+  assertEquals(ground.rebase([["counter", "total", { value: 1 }]]), [
+    { entity: "counter", id: "total", before: { value: 0 }, after: { value: 1 } },
+    { entity: "counter", id: "a", before: { value: 1 }, after: undefined },
+    { entity: "counter", id: "b", before: undefined, after: { value: 1 } },
+  ]);
+});
+
+Deno.test("a repeated mutation may go to the row of one that was to stay as it is [S5]", () => {
+  const ground = new Ground();
+  ground.rebase([["counter", "total", { value: 0 }]]);
+  ground.mutate("counter.route", { id: "total" });
+  ground.mutate("counter.add", { id: "b", by: 10 });
+  assertEquals(ground.rebase([["counter", "total", { value: 1 }]]), [
+    { entity: "counter", id: "total", before: { value: 0 }, after: { value: 1 } },
+    { entity: "counter", id: "a", before: { value: 1 }, after: undefined },
+    { entity: "counter", id: "b", before: { value: 10 }, after: { value: 11 } },
+  ]);
+  assertEquals(contents(ground.view), contents(ground.rebuilt()));
 });
 
 Deno.test("a pending mutation that fails on new ground hides its effect and breaks nothing [S5]", () => {

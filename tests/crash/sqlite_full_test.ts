@@ -30,7 +30,7 @@ Deno.test("SqliteStore takes nothing on a full disk and works on when there is r
   await inFolder(async (folder) => {
     const program = new URL("sqlite_full_child.ts", import.meta.url).pathname;
     const deno = [Deno.execPath(), "run", "--no-check", "--allow-read", "--allow-write", program];
-    // A mount of its own in a namespace of its own: nobody else sees it, and it ends with the child.
+    // In a namespace of its own: nobody else sees the mount, and it ends with the child.
     const script = `mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"`;
     const command = (...args: string[]) =>
       new Deno.Command("unshare", { args: ["-m", "sh", "-c", script, folder, ...args] }).output();

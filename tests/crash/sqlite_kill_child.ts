@@ -1,6 +1,7 @@
 /**
- * Commits the history of `sqlite_history.ts` to a file for ever, and says so after each transaction;
- * with `checkpoint` it also copies the log into the file all the time. It waits to be killed.
+ * Commits the history of `sqlite_history.ts` to a file for ever, and says so after each
+ * transaction; with `checkpoint` it also copies the log into the file all the time. It waits to be
+ * killed.
  */
 import { openSqlite } from "../../edge/sql.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";

@@ -309,13 +309,10 @@ Deno.test("tickets are limited for each address, and for each principal behind o
         new Request("http://127.0.0.1:8000/_live/ticket", { method: "POST", headers }),
         { remoteAddress },
       );
-    const exhaust = async (headers = {}) => {
-      for (let i = 0; i < TICKET_RATE.burst; i++) {
-        assertEquals((await ask("a", headers)).status, 200);
-      }
+    const exhaust = async (headers = {}, given = 0) => {
       let response = await ask("a", headers);
-      // The bucket fills while it is emptied.
-      while (response.status === 200) response = await ask("a", headers);
+      for (; response.status === 200; given++) response = await ask("a", headers);
+      assert(given >= TICKET_RATE.burst, `after ${given}`);
       return response;
     };
     const response = await exhaust();
@@ -325,7 +322,7 @@ Deno.test("tickets are limited for each address, and for each principal behind o
     assertEquals((await ask("b")).status, 200, "another address");
     const anna = await bearer("anna");
     assertEquals((await ask("a", anna)).status, 200, "somebody with a name");
-    await assertRefused(await exhaust(anna), 429, "rate_limited");
+    await assertRefused(await exhaust(anna, 1), 429, "rate_limited");
     assertEquals((await ask("a", await bearer("ben"))).status, 200, "somebody else");
   }));
 

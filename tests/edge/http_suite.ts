@@ -256,31 +256,36 @@ export const HTTP_CASES: readonly ListenerCase[] = [
         assert.match(String(host.failures[0]), /planned/);
       }),
   },
-  {
-    name: "a response body that fails is cut short, says nothing and disturbs nobody else",
-    run: (listen) =>
-      withHost(listen, {
+  ...[true, false].map((early) => ({
+    name: `a response body that fails ${early ? "early" : "late"} cannot pass for complete`,
+    run: async (listen) => {
+      const fails = Promise.withResolvers<void>();
+      const body = () =>
+        new ReadableStream<Uint8Array>({
+          async pull(controller) {
+            controller.enqueue(new TextEncoder().encode("first"));
+            if (!early) await fails.promise;
+            controller.error(new Error("planned"));
+          },
+        });
+      await withHost(listen, {
         // Bun itself reports such an error, and to its own log only.
         failures: [0, 1],
-        fetch: (request) =>
-          new URL(request.url).pathname === "/ok" ? new Response("hello") : new Response(
-            new ReadableStream<Uint8Array>({
-              pull(controller) {
-                controller.enqueue(new Uint8Array(10));
-                controller.error(new Error("planned"));
-              },
-            }),
-          ),
+        fetch: (request) => new Response(request.url.endsWith("/ok") ? "hello" : body()),
       }, async (host) => {
         const peer = await RawPeer.connect(host.port);
         peer.write(GET);
-        assert.doesNotMatch(await peer.rest(), /planned|^HTTP\/1\.1 200 [^]*\r\n0\r\n\r\n$/);
+        if (!early) await peer.until("first");
+        fails.resolve();
+        const rest = await peer.rest();
+        assert.doesNotMatch(rest, /planned|\r\n0\r\n\r\n$|^HTTP\/1\.1 200 [^]*content-length: 0/i);
         const other = await RawPeer.connect(host.port);
         other.write(GET.replace("/", "/ok"));
         await other.until("hello");
         other.vanish();
-      }),
-  },
+      });
+    },
+  } satisfies ListenerCase)),
   {
     name: "a port that is taken rejects",
     run: (listen) =>

@@ -23,7 +23,7 @@ export interface FrameOptions {
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /** Far above what any step takes, so that a hang is a failure and a slow machine is not. */
-const HANG_MS = 30_000;
+const HANG_MS = 20_000;
 
 export class RawPeer {
   /** Resolves when the connection is gone, however it went. */
@@ -87,6 +87,11 @@ export class RawPeer {
   /** Leaves without a word. */
   vanish(): void {
     this.#tcp.destroy();
+  }
+
+  /** Leaves in anger: the server's next write fails. */
+  reset(): void {
+    this.#tcp.resetAndDestroy();
   }
 
   /** Everything up to the blank line of an HTTP message. */

@@ -157,7 +157,10 @@ export function creation(id: string, more: Record<string, unknown> = {}): unknow
 }
 
 /** Expects that the server does its ordinary work. */
-export async function assertServes(doors: Doors, headers: Record<string, string> = {}) {
+export async function assertServes(
+  doors: Doors,
+  headers: Record<string, string> = {},
+): Promise<void> {
   const response = await doors.post("/_sync/pull", { cursor: 0 }, headers);
   assertEquals(response.status, 200);
   assertEquals(Array.isArray((await response.json()).changes), true);

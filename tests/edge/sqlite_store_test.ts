@@ -1,4 +1,4 @@
-/** The SQLite store keeps every promise of the port on Deno and Bun, and refuses what would break one. */
+/** The SQLite store keeps the promises of the port, on Deno and Bun, whatever its file does. */
 import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -195,7 +195,7 @@ Deno.test("SqliteStore sees what another connection commits, and dataVersion() t
     b.close();
   }));
 
-Deno.test("SqliteStore is created once when processes open its file at the same moment", async () => {
+Deno.test("SqliteStore is created once when processes open its file together", async () => {
   const folder = await Deno.makeTempDir({ prefix: "driftless-sqlite-" });
   try {
     const [processes, files] = [4, 12];

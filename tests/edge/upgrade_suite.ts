@@ -98,19 +98,18 @@ export const UPGRADE_CASES: readonly ListenerCase[] = [
   {
     name: "a host may take its time to decide",
     run: async (listen) => {
-      let decide = () => {};
-      const decided = new Promise<void>((resolve) => decide = resolve);
+      const decided = Promise.withResolvers<void>();
       const messages: Uint8Array[] = [];
       await withHost(listen, {
         upgrade: async () => {
-          await decided;
+          await decided.promise;
           return { accept: () => ({ message: (bytes) => messages.push(bytes), closed() {} }) };
         },
       }, async (host) => {
         const peer = await RawPeer.connect(host.port);
         peer.write(handshake());
         await pause(50);
-        decide();
+        decided.resolve();
         assert.match(await peer.head(), /^HTTP\/1\.1 101 /);
         peer.write(frame(binary, ONE_BYTE));
         await eventually(() => messages.length === 1, "the message");
@@ -119,36 +118,15 @@ export const UPGRADE_CASES: readonly ListenerCase[] = [
       assert.deepEqual(messages, [ONE_BYTE]);
     },
   },
-  {
-    name: "a peer that leaves while the host decides is not accepted",
-    run: async (listen) => {
-      let decide = () => {};
-      const decided = new Promise<void>((resolve) => decide = resolve);
-      let asked = false;
-      let accepted = 0;
-      await withHost(listen, {
-        upgrade: async () => {
-          asked = true;
-          await decided;
-          return {
-            accept: () => {
-              accepted++;
-              return { message() {}, closed() {} };
-            },
-          };
-        },
-      }, async (host) => {
-        const peer = await RawPeer.connect(host.port);
-        peer.write(handshake());
-        await eventually(() => asked, "the question");
-        peer.vanish();
-        await pause(100);
-        decide();
-        await pause(100);
-      });
-      assert.equal(accepted, 0);
-    },
-  },
+  leavingCase("a peer that leaves while the host decides is not accepted", true, (peer) => {
+    peer.vanish();
+  }),
+  leavingCase("a peer that resets while the host decides is not accepted", true, (peer) => {
+    peer.reset();
+  }),
+  leavingCase("a peer that resets before it is refused disturbs nobody", false, (peer) => {
+    peer.reset();
+  }),
   {
     name: "an upgrade function that throws is 500 and is reported",
     run: (listen) =>
@@ -329,5 +307,45 @@ function protocolCase(
         assert.equal(/sec-websocket-protocol: (.*)\r\n/i.exec(head)?.[1], chosen);
         peer.vanish();
       }),
+  };
+}
+
+function leavingCase(
+  name: string,
+  consents: boolean,
+  leave: (peer: RawPeer) => void,
+): ListenerCase {
+  return {
+    name,
+    async run(listen) {
+      const decided = Promise.withResolvers<void>();
+      let asked = false;
+      let accepted = 0;
+      const accept = () => {
+        accepted++;
+        return { message() {}, closed() {} };
+      };
+      await withHost(listen, {
+        upgrade: async (request) => {
+          if (request.url.endsWith("/healthy")) return new Response(null, { status: 401 });
+          asked = true;
+          await decided.promise;
+          return consents ? { accept } : Response.json({ code: "forbidden" }, { status: 403 });
+        },
+      }, async (host) => {
+        const peer = await RawPeer.connect(host.port);
+        peer.write(handshake());
+        await eventually(() => asked, "the question");
+        leave(peer);
+        await pause(100);
+        decided.resolve();
+        await pause(100);
+        const healthy = await RawPeer.connect(host.port);
+        healthy.write(handshake("", "/healthy"));
+        assert.match(await healthy.head(), /^HTTP\/1\.1 401 /);
+        healthy.vanish();
+      });
+      assert.equal(accepted, 0);
+    },
   };
 }

@@ -273,7 +273,9 @@ export class ServerNode {
     }
     this.#newestNow = Math.max(this.#newestNow, this.clock.now());
     for (const { changes } of outcome.commits) {
-      for (const { time } of changes) checkLogTime(time, this.#newestNow);
+      for (const { time } of changes) {
+        checkLogTime(time, this.#newestNow, this.#judge.history.decisions.length);
+      }
     }
     this.#tell(group, outcome);
   }

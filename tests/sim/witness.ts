@@ -18,6 +18,7 @@ import {
   checkPrefix,
   checkRebase,
   checkRefused,
+  checkShownOnce,
   checkShown,
   checkViewChanges,
 } from "./checkers.ts";
@@ -206,6 +207,7 @@ export class Witness {
     if (cost > 1 && !this.#world.prng.chance(1 / cost)) return;
     checkRebase(this.#app, this.#principal, machine, this.#rows.values());
     checkViewChanges(this.#mirror, machine);
+    checkShownOnce(machine);
   }
 
   /** What has to hold at the end: nothing was lost, and nothing is told twice or wrongly. */

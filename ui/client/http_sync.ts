@@ -1,9 +1,9 @@
 /** The HTTP doors as a client uses them: push, pull, snapshot, ticket. */
-import type { Change } from "../../core/change.ts";
+import type { Change, LogPage } from "../../core/change.ts";
 import { DriftlessError, isErrorCode } from "../../core/errors.ts";
 import { canonicalText, isJsonObject, type JsonObject } from "../../core/json.ts";
 import type { Mutation } from "../../core/mutation.ts";
-import type { SnapshotRow } from "../../core/snapshot.ts";
+import type { LoadedSnapshot, SnapshotRow } from "../../core/snapshot.ts";
 import type { WireResult } from "../../core/wire/messages.ts";
 
 /** How to reach the server. */
@@ -14,22 +14,6 @@ export interface HttpOptions {
   readonly token: () => Promise<string | undefined>;
   /** How long a request may take, in milliseconds. */
   readonly timeoutMs: number;
-}
-
-/** A page of the log. */
-export interface LogPage {
-  readonly epoch: string;
-  readonly from: number;
-  readonly changes: readonly Change[];
-  readonly more: boolean;
-}
-
-/** All rows of a scope. */
-export interface LoadedSnapshot {
-  readonly epoch: string;
-  readonly cursor: number;
-  readonly time: number;
-  readonly rows: readonly SnapshotRow[];
 }
 
 /** Requests to the sync doors; every failure is a {@linkcode DriftlessError}. */
