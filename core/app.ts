@@ -37,7 +37,7 @@ export interface Table<Rec> {
   has(id: string): boolean;
   /** Every record with its id, in the order of the ids' UTF-8 bytes. */
   all(): readonly (readonly [id: string, record: Rec])[];
-  /** Writes the whole record; it is validated when the mutator returns. */
+  /** Writes the whole record; one that its schema refuses is refused at once. */
   put(id: string, record: Rec): void;
   /** Removes the record, if it is there. */
   delete(id: string): void;
@@ -72,7 +72,10 @@ export interface AccessRequest {
   readonly principal: Principal | null;
   readonly scope: string;
   readonly action: "read" | "write";
-  /** The mutator's name, when `action` is `"write"`. */
+  /**
+   * The mutator's name. It is absent where the question is whether the principal may write in the scope
+   * at all: that is asked before any mutator, and for messages to topics.
+   */
   readonly mutator?: string;
 }
 

@@ -25,6 +25,8 @@ export const ARGS_BYTES_MAX = 16 * 1024;
 export const RECORD_BYTES_MAX = 32 * 1024;
 /** UTF-16 units in a record id, mutation id, client id, scope, entity or mutator name. */
 export const NAME_UNITS_MAX = 128;
+/** UTF-16 units of the text of a refusal, as stored and told; a validator may quote a whole record. */
+export const ERROR_TEXT_UNITS_MAX = 256;
 /** Rows that one mutation may write. */
 export const MUTATION_WRITES_MAX = 1000;
 /** Mutations that a client sends without an answer; the server keeps as many outcomes per client. */

@@ -12,6 +12,7 @@ import { DriftlessError, type ErrorCode } from "./errors.ts";
 import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
 import {
   CLOCK_AHEAD_MS_MAX,
+  ERROR_TEXT_UNITS_MAX,
   IN_FLIGHT_MAX,
   LOG_AGE_MS_MAX,
   LOG_CHANGES_MAX,
@@ -245,7 +246,7 @@ export class SyncServer {
       if (!(thrown instanceof DriftlessError) || thrown.code === "store_failed") throw thrown;
       if (thrown.code === "mutator_failed") this.#onFailure(thrown, `mutator ${mutation.name}`);
       code = thrown.code;
-      error = thrown.message;
+      error = thrown.message.slice(0, ERROR_TEXT_UNITS_MAX).toWellFormed();
     }
     const cursor = head.cursor + changes.length;
     this.#store.putOutcome(scope, {

@@ -229,7 +229,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true });
   } catch (cause) {
-    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split(". ");
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split(/\.\s/);
     throw new TypeError(`${reason}: see driftless --help`, { cause });
   }
 }

@@ -4,7 +4,13 @@
  * Bun bounds a message, a header (200 lines as well as 16 KiB) and a body by itself. Only the time
  * that a body may take is ours to watch.
  */
-import { answerRequest, asksForSocket, decideUpgrade, stopping } from "./request_bounds.ts";
+import {
+  answerRequest,
+  asksForSocket,
+  decideUpgrade,
+  stopping,
+  unreadable,
+} from "./request_bounds.ts";
 import { closeWithin, ServerSocket, type Wire } from "./server_socket.ts";
 import {
   HTTP_BODY_BYTES_MAX,
@@ -125,12 +131,19 @@ class BunListener implements Listener {
 
   async #answer(request: Request, server: BunServer): Promise<Response | undefined> {
     if (this.#shutdown !== undefined) return stopping();
+    // Where the host header makes no address, Bun leaves the bare path.
+    if (!request.url.startsWith("http")) return unreadable(400);
     server.timeout(request, HTTP_IDLE_MS_MAX / 1000);
     const peer = { remoteAddress: server.requestIP(request)?.address ?? "" };
     if (asksForSocket(request.headers.get("upgrade"))) {
       return await this.#upgrade(request, server, peer);
     }
-    return await answerRequest(this.#options, request, peer, true);
+    return await answerRequest(this.#options, {
+      request,
+      peer,
+      watchBody: true,
+      peerLeft: () => request.signal.aborted,
+    });
   }
 
   async #upgrade(request: Request, server: BunServer, peer: Peer): Promise<Response | undefined> {
@@ -144,7 +157,7 @@ class BunListener implements Listener {
       .find((name) => name === upgrade.protocol) ?? "";
     const headers = { "sec-websocket-protocol": chosen };
     if (server.upgrade(request, { data, headers })) return undefined;
-    return new Response(null, { status: 400 });
+    return unreadable(400);
   }
 
   #open(bunSocket: BunWebSocket): void {

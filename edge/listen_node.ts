@@ -1,9 +1,9 @@
 /**
  * The server on `node:http` and the `ws` package: for Deno, and for Node from 24 on.
  *
- * Deno's own `Deno.upgradeWebSocket` is faster at nothing that matters here and bounds nothing: it
- * buffers fragments without limit, cannot drop a peer that does not read, and waits for slow
- * headers for ever. `tests/bench/sockets_bench.ts` measures both.
+ * `Deno.serve` with `Deno.upgradeWebSocket` answers plain requests three to four times as fast, but
+ * bounds nothing: it keeps fragments without limit, cannot drop a peer that does not read, and
+ * waits for slow headers for ever. `tests/bench/sockets_bench.ts` measures both.
  *
  * With narrow permissions `ws` reads two variables when it loads:
  * `--allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE`.
@@ -22,7 +22,13 @@ import { setImmediate } from "node:timers";
 import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { WebSocketServer as UntypedWebSocketServer } from "ws";
-import { answerRequest, asksForSocket, decideUpgrade, stopping } from "./request_bounds.ts";
+import {
+  answerRequest,
+  asksForSocket,
+  decideUpgrade,
+  stopping,
+  unreadable,
+} from "./request_bounds.ts";
 import { closeWithin, ServerSocket, type Wire } from "./server_socket.ts";
 import {
   HTTP_BODY_MS_MAX,
@@ -66,8 +72,6 @@ const WebSocketServer: new (options: WsServerOptions) => WsServer = UntypedWebSo
 
 /** How often `node:http` looks for requests that take too long, in milliseconds. */
 const TIMEOUT_CHECK_MS = 500;
-/** How long a peer may take to read why its WebSocket was refused, in milliseconds. */
-const REFUSAL_MS_MAX = 5_000;
 
 /** Listens for HTTP and WebSocket on one port. Rejects when the port cannot be taken. */
 export async function listenNode(options: ListenOptions): Promise<Listener> {
@@ -136,15 +140,13 @@ class NodeListener implements Listener {
     };
     const respond = getRequestListener(async (request, bindings) => {
       const { incoming, outgoing } = http1(bindings);
-      const response = this.#shutdown !== undefined
-        ? stopping()
+      const response = this.#shutdown !== undefined ? stopping() : await answerRequest(options, {
+        request,
+        peer: { remoteAddress: incoming.socket.remoteAddress ?? "" },
         // The parser holds a body to its stated length; a chunked one states none.
-        : await answerRequest(
-          options,
-          request,
-          { remoteAddress: incoming.socket.remoteAddress ?? "" },
-          incoming.headers["transfer-encoding"] !== undefined,
-        );
+        watchBody: incoming.headers["transfer-encoding"] !== undefined,
+        peerLeft: () => incoming.destroyed && !incoming.complete,
+      });
       await writeResponse(response, outgoing, (error) => options.failed(error));
       return RESPONSE_ALREADY_SENT;
     }, { overrideGlobalObjects: false });
@@ -166,7 +168,7 @@ class NodeListener implements Listener {
     tcp.on("error", () => tcp.destroy());
     const request = toRequest(incoming);
     const decision = request === undefined
-      ? new Response(null, { status: 400 })
+      ? unreadable(400)
       : await decideUpgrade(this.#options, request, peer);
     if (this.#shutdown !== undefined) return await refuseUpgrade(tcp, stopping());
     if (decision instanceof Response) return await refuseUpgrade(tcp, decision);
@@ -210,7 +212,6 @@ class NodeListener implements Listener {
 
   #stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
     return closeWithin(graceMs, closed, this.#sockets, () => {
       for (const tcp of this.#undecided) tcp.destroy();
       this.#server.closeAllConnections();
@@ -281,7 +282,6 @@ async function refuseUpgrade(tcp: TcpSocket, response: Response): Promise<void> 
   headers.set("content-length", String(body.byteLength));
   const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`];
   for (const [name, value] of headers) lines.push(`${name}: ${value}`);
-  tcp.setTimeout(REFUSAL_MS_MAX, () => tcp.destroy());
   tcp.once("finish", () => tcp.destroy());
   tcp.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
   tcp.end(body);

@@ -81,6 +81,7 @@ export class LiveHub {
     const { log, now } = this.#options;
     const outbox = new Outbox(
       socket,
+      now,
       () => log.info("slow peer cut", { peer: socket.remoteAddress }),
     );
     const limiter = new RateLimiter(LIVE_RATE, now);

@@ -1,4 +1,7 @@
-/** Structured logs: one JSON object a line. Never content: no arguments, records, tokens or tickets. */
+/**
+ * Structured logs: one JSON object a line. Never content: no arguments, records, tokens or tickets.
+ * Only the text of an error that the app's own code throws is the app's affair.
+ */
 
 /** ERROR: somebody should go and look. INFO: what an operator wants to know. DEBUG: for developers. */
 export type LogLevel = "error" | "info" | "debug";

@@ -2,7 +2,8 @@
  * What waits to be sent to one peer: bounded in messages and bytes.
  *
  * A peer that does not keep up is cut, never waited for: it resumes from its cursor, and nobody else
- * notices.
+ * notices. Nothing leaves within one turn of the event loop, so a burst alone makes no peer slow: one
+ * that is over the bounds has a moment to get below them.
  */
 import { type Socket, SOCKET_OUTBOX_BYTES_MAX } from "./socket.ts";
 
@@ -10,18 +11,29 @@ import { type Socket, SOCKET_OUTBOX_BYTES_MAX } from "./socket.ts";
 export const OUTBOX_MESSAGES_MAX = 256;
 /** Bytes in the socket above which further messages wait here, where they can be counted. */
 export const OUTBOX_SOCKET_BYTES_MAX = 64 * 1024;
+/** How long a peer may be over the bounds, in milliseconds. */
+export const OUTBOX_OVER_MS_MAX = 1_000;
+/** How many times the bounds a burst may be. */
+export const OUTBOX_BURST_FACTOR = 4;
 
 /** A bounded queue in front of one socket. */
 export class Outbox {
   readonly #socket: Socket;
+  readonly #now: () => number;
   readonly #overflow: () => void;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
   #closed = false;
+  /** Since when it is over the bounds. */
+  #overSince: number | undefined;
 
-  /** `overflow` is told once, after the peer was cut. */
-  constructor(socket: Socket, overflow: () => void) {
+  /**
+   * `now` is a clock in milliseconds that never goes back; `overflow` is told once, after the peer
+   * was cut.
+   */
+  constructor(socket: Socket, now: () => number, overflow: () => void) {
     this.#socket = socket;
+    this.#now = now;
     this.#overflow = overflow;
   }
 
@@ -34,11 +46,13 @@ export class Outbox {
     }
     this.#waiting.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#waiting.length > OUTBOX_MESSAGES_MAX || this.#bytes > SOCKET_OUTBOX_BYTES_MAX) {
-      this.close();
-      this.#socket.terminate();
-      this.#overflow();
-    }
+    if (!this.#exceeds(1)) return;
+    const now = this.#now();
+    this.#overSince ??= now;
+    if (now - this.#overSince < OUTBOX_OVER_MS_MAX && !this.#exceeds(OUTBOX_BURST_FACTOR)) return;
+    this.close();
+    this.#socket.terminate();
+    this.#overflow();
   }
 
   /** The socket has taken everything: goes on with what waits. */
@@ -50,6 +64,7 @@ export class Outbox {
       this.#socket.send(bytes);
     }
     this.#waiting.splice(0, sent);
+    if (!this.#exceeds(1)) this.#overSince = undefined;
   }
 
   /** Forgets what waits. */
@@ -57,5 +72,10 @@ export class Outbox {
     this.#closed = true;
     this.#waiting = [];
     this.#bytes = 0;
+  }
+
+  #exceeds(times: number): boolean {
+    return this.#waiting.length > times * OUTBOX_MESSAGES_MAX ||
+      this.#bytes > times * SOCKET_OUTBOX_BYTES_MAX;
   }
 }

@@ -8,6 +8,16 @@ import {
   type Upgrade,
 } from "./socket.ts";
 
+/** A request as the server under us hands it over. */
+export interface ReceivedRequest {
+  readonly request: Request;
+  readonly peer: Peer;
+  /** True where that server does not bound the body by itself. It costs a stream. */
+  readonly watchBody: boolean;
+  /** True once the rest of the body will never come. */
+  peerLeft(): boolean;
+}
+
 interface BoundedRequest {
   readonly request: Request;
   /** What the peer gets in place of the host's answer, once a bound is crossed. */
@@ -20,28 +30,25 @@ export function asksForSocket(upgradeHeader: string | null | undefined): boolean
   return upgradeHeader?.trim().toLowerCase() === "websocket";
 }
 
-/**
- * The host's answer to a request, or 413, 408 or 500 in its place. Never rejects. `watchBody` is
- * for bodies that the server under it does not bound by itself, and costs a stream.
- */
+/** The host's answer to a request, or 413, 408 or 500 in its place. Never rejects. */
 export async function answerRequest(
   options: ListenOptions,
-  request: Request,
-  peer: Peer,
-  watchBody: boolean,
+  { request, peer, watchBody, peerLeft }: ReceivedRequest,
 ): Promise<Response> {
   const lengthHeader = request.headers.get("content-length");
   if (lengthHeader !== null && Number(lengthHeader) > HTTP_BODY_BYTES_MAX) return bodyTooLarge();
   const body = watchBody ? request.body : null;
-  if (body === null) return await callHost(options, request, () => options.fetch(request, peer));
-  const bounded = boundBody(request, body, options.bodyMsMax ?? HTTP_BODY_MS_MAX);
+  const bounded = body === null
+    ? undefined
+    : boundBody(request, body, options.bodyMsMax ?? HTTP_BODY_MS_MAX);
   try {
-    const response = await options.fetch(bounded.request, peer);
-    return bounded.refusal() ?? response;
+    const response = await options.fetch(bounded?.request ?? request, peer);
+    return bounded?.refusal() ?? response;
   } catch (error) {
-    return bounded.refusal() ?? failure(options, request, error);
+    // Where the peer has gone, reading its body fails, which is not an error of the host.
+    return bounded?.refusal() ?? (peerLeft() ? unreadable(400) : failure(options, error));
   } finally {
-    bounded.release();
+    bounded?.release();
   }
 }
 
@@ -51,7 +58,11 @@ export async function decideUpgrade(
   request: Request,
   peer: Peer,
 ): Promise<Response | Upgrade> {
-  return await callHost(options, request, () => options.upgrade(request, peer));
+  try {
+    return await options.upgrade(request, peer);
+  } catch (error) {
+    return failure(options, error);
+  }
 }
 
 /** The answer to a request that arrives while the server stops. */
@@ -59,16 +70,9 @@ export function stopping(): Response {
   return refuse("unavailable", "The server is stopping");
 }
 
-async function callHost<T>(
-  options: ListenOptions,
-  request: Request,
-  run: () => T | Promise<T>,
-): Promise<T | Response> {
-  try {
-    return await run();
-  } catch (error) {
-    return failure(options, request, error);
-  }
+/** The answer to a request that makes no sense, or that did not come in time. */
+export function unreadable(status: 400 | 408): Response {
+  return new Response(null, { status, headers: { connection: "close" } });
 }
 
 function boundBody(
@@ -129,13 +133,8 @@ function bodyTooLarge(): Response {
   return refuse("too_large", `The body is larger than ${HTTP_BODY_BYTES_MAX} bytes`);
 }
 
-function unreadable(status: 400 | 408): Response {
-  return new Response(null, { status, headers: { connection: "close" } });
-}
-
-function failure(options: ListenOptions, request: Request, error: unknown): Response {
-  // Where the peer has gone, reading its body fails, which is nobody's fault here.
-  if (!request.signal.aborted) options.failed(error);
+function failure(options: ListenOptions, error: unknown): Response {
+  options.failed(error);
   return refuse("internal_error", "The server failed");
 }
 

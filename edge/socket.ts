@@ -35,7 +35,7 @@ export const HTTP_HEADER_MS_MAX = 5_000;
 export const HTTP_BODY_BYTES_MAX = PUSH_BODY_BYTES_MAX;
 /** How long a peer may take to send its body, in milliseconds, then 408. */
 export const HTTP_BODY_MS_MAX = 30_000;
-/** How long a connection waits for its next request, in milliseconds. */
+/** How long a connection waits for its next request, in milliseconds; on Bun, as for the idle. */
 export const HTTP_KEEP_ALIVE_MS_MAX = 15_000;
 /** How long a request or a response may stand still, in milliseconds, before it is cut. */
 export const HTTP_IDLE_MS_MAX = 120_000;

@@ -30,6 +30,8 @@ import { RateLimitedError } from "./rate.ts";
 const SNAPSHOT_PAGE_ROWS = 2_000;
 /** How long a caller may take to read a snapshot, in milliseconds: the store keeps its view so long. */
 export const SNAPSHOT_MS_MAX = 5 * 60 * 1000;
+/** Snapshots of more than one page that are being read: each has a connection to the store. */
+export const SNAPSHOTS_MAX = 256;
 /** A time as RFC 3339 writes it. */
 const RFC3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
@@ -46,6 +48,7 @@ export interface SyncDoorsOptions {
 /** The doors; each takes the text of a body, and throws a {@linkcode DriftlessError}. */
 export class SyncDoors {
   readonly #options: SyncDoorsOptions;
+  #snapshots = 0;
 
   constructor(options: SyncDoorsOptions) {
     this.#options = options;
@@ -103,16 +106,38 @@ export class SyncDoors {
       `"epoch":${epoch}${lastSeq}}`;
   }
 
-  /** All rows of a scope as one JSON text, in parts. */
+  /**
+   * All rows of a scope as one JSON text, in parts.
+   *
+   * @throws {DriftlessError} `unavailable` when too many others are reading
+   */
   snapshot(identity: Identity, text: string): ReadableStream<Uint8Array> {
     const { server } = this.#options;
     const scope = this.#readable(identity, bodyOf(text).scope);
     const { time } = server.head(scope);
-    const reader = server.snapshot(scope);
+    const reader = this.#counted(server.snapshot(scope));
     const end = `},"cursor":${reader.cursor},"epoch":${
       JSON.stringify(server.epoch)
     },"time":${time}}`;
     return snapshotStream(reader, end);
+  }
+
+  #counted(reader: SnapshotReader): SnapshotReader {
+    if (this.#snapshots >= SNAPSHOTS_MAX) {
+      reader.close();
+      throw new DriftlessError("unavailable", "Cannot open more snapshots now");
+    }
+    this.#snapshots++;
+    let open = true;
+    return {
+      cursor: reader.cursor,
+      next: (limit) => reader.next(limit),
+      close: () => {
+        if (open) this.#snapshots--;
+        open = false;
+        reader.close();
+      },
+    };
   }
 
   #readable(identity: Identity, value: unknown): string {
@@ -222,9 +247,13 @@ function snapshotStream(reader: SnapshotReader, end: string): ReadableStream<Uin
       }, SNAPSHOT_MS_MAX);
     },
     pull(controller) {
-      let rows: readonly StoredRow[];
+      let page: readonly StoredRow[];
+      const rows: StoredRow[] = [];
       try {
-        rows = reader.next(SNAPSHOT_PAGE_ROWS);
+        do {
+          page = reader.next(SNAPSHOT_PAGE_ROWS - rows.length);
+          rows.push(...page);
+        } while (page.length > 0 && rows.length < SNAPSHOT_PAGE_ROWS);
       } catch (error) {
         close();
         throw error;
@@ -237,7 +266,7 @@ function snapshotStream(reader: SnapshotReader, end: string): ReadableStream<Uin
         open = entity;
         text += `${JSON.stringify(id)}:${json}`;
       }
-      if (rows.length > 0) return controller.enqueue(encoder.encode(text));
+      if (page.length > 0) return controller.enqueue(encoder.encode(text));
       close();
       controller.enqueue(encoder.encode(`${text}${open === "" ? "" : "}"}${end}`));
       controller.close();

@@ -51,7 +51,7 @@ async function compare(rounds: number): Promise<void> {
       const medians = values.map(median);
       const base = medians[0] ?? 0;
       console.log(
-        name.padEnd(52),
+        name.padEnd(55),
         ...medians.map((value, at) => {
           const ratio = base === 0 ? "" : ` (${(value / base).toFixed(2)})`;
           return `${KINDS[at]} ${Math.round(value).toLocaleString("en")}${ratio}`.padEnd(26);
@@ -244,7 +244,7 @@ async function stuck(port: number): Promise<Figures> {
 
 async function requests(port: number): Promise<Figures> {
   const body = JSON.stringify({ text: "x".repeat(200) });
-  const get = "GET /post? HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".replace("/post?", "/");
+  const get = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
   const post =
     `POST /post HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
   const figures: Figures = {};

@@ -202,7 +202,7 @@ jobTest(
     const counts = await Promise.all(bursts);
     await isSettled(a, b);
     const fresh = await openPage(await browser.newContext(), server.url);
-    await isSettled(fresh);
+    await isSettled(a, b, fresh);
     for (const page of [a, b, fresh]) {
       for (const [index, name] of ["a", "b"].entries()) {
         const written = Array.from({ length: counts[index] ?? 0 }, (_, i) => `${name}${i}`);

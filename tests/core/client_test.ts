@@ -291,6 +291,7 @@ Deno.test("a mutation is later than the one before it, whatever the device's clo
 Deno.test("a client goes by the server's clock once it was told, and never by parts of a millisecond [S13]", () => {
   const rig = new ClientRig();
   rig.clock.time = 1_000.75;
+  assertStrictEquals(rig.add("k").createdAt, 1_000);
   rig.goLive({ time: START_MS });
   assertStrictEquals(rig.add("k").createdAt, START_MS);
   rig.clock.time += 500;

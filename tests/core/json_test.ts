@@ -90,7 +90,7 @@ Deno.test("checkJson refuses a cycle [S11]", () => {
   assertRefused(list, "nested deeper");
 });
 
-Deno.test("parseJson refuses __proto__ as a key at any depth [S15]", () => {
+Deno.test("parseJson refuses the key that pollutes prototypes at any depth [S15]", () => {
   assertThrows(() => parseJson(`{"__proto__":{"admin":true}}`), DriftlessError, "__proto__");
   assertThrows(() => parseJson(`[{"a":{"__proto__":1}}]`), DriftlessError, "__proto__");
 });

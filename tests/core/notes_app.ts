@@ -29,6 +29,10 @@ export const notesApp = defineApp({
       const target = ["a", "b", "c"][tx.counter.get(id)?.value ?? 0] ?? "d";
       tx.counter.put(target, { value: (tx.counter.get(target)?.value ?? 0) + 1 });
     },
+    /** Comes out differently before and after an addition. */
+    "counter.double"(tx, { id }: { id: string }) {
+      tx.counter.put(id, { value: 2 * (tx.counter.get(id)?.value ?? 0) });
+    },
     /** Reads a whole collection. */
     "counter.total"(tx, _args: null) {
       const value = tx.counter.all().reduce(

@@ -6,13 +6,14 @@ import { LIVE_MESSAGE_BYTES_MAX, NAME_UNITS_MAX, RECORD_BYTES_MAX } from "../../
 import { CommitPoke, firstPoke, POKE_BYTES_MAX } from "../../core/poke.ts";
 import { decodeDown, encodeDown } from "../../core/wire/messages.ts";
 
-function changeOf(cursor: number, jsonBytes: number | null, id = "a"): Change {
+function changeOf(cursor: number, jsonBytes: number | null, id = "a", text = "x"): Change {
+  const { length } = new TextEncoder().encode(text);
   return {
     cursor,
     entity: "note",
     id,
     op: jsonBytes === null ? "delete" : "update",
-    json: jsonBytes === null ? null : `"${"x".repeat(jsonBytes - 2)}"`,
+    json: jsonBytes === null ? null : `"${text.repeat((jsonBytes - 2) / length)}"`,
     time: 1_700_000_000_000 + cursor,
   };
 }
@@ -50,11 +51,14 @@ Deno.test("every cut poke fits a live message [S11]", () => {
         fc.tuple(
           fc.option(fc.integer({ min: 2, max: RECORD_BYTES_MAX }), { freq: 4 }),
           fc.constantFrom("a", wideId),
+          fc.constantFrom("x", "\uffff"),
         ),
         { minLength: 1, maxLength: 60, size: "max" },
       ),
       (shapes) => {
-        let rest: readonly Change[] = shapes.map(([bytes, id], i) => changeOf(i + 1, bytes, id));
+        let rest: readonly Change[] = shapes.map(([bytes, id, text], i) =>
+          changeOf(i + 1, bytes, id, text)
+        );
         while (rest.length > 0) {
           const cut = firstPoke(rest);
           assert(cut.length > 0 && frameBytes(cut) <= LIVE_MESSAGE_BYTES_MAX);

@@ -106,6 +106,8 @@ Deno.test("a commit with a channel's own mutations is told after their answers [
 Deno.test("a commit waits for all answers to what it holds, and for no more [S5, S6]", () => {
   const { session, commit, own } = pushing(3);
   const [one, two] = [commit(...own.slice(0, 1)), commit(...own.slice(1, 2))];
+  session.session.decided(0, []);
+  assertEquals(kindsOf(session.heard()), ["ack"]);
   session.session.decided(0, one);
   assertEquals(kindsOf(session.heard()), ["ack", "poke"]);
   session.session.decided(0, two);
@@ -121,6 +123,8 @@ Deno.test("a push that fails lets go what waited for its answer", () => {
   commit(new Author("other").add("x"));
   session.session.fail(0, new DriftlessError("rate_limited", "Slow down"), 50);
   assertEquals(kindsOf(session.heard()), ["failure", "poke"]);
+  commit(new Author("another").add("x"));
+  assertEquals(cursorsOf(session.heard()), [2]);
 });
 
 Deno.test("what was given page by page meanwhile is not told again", () => {

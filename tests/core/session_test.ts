@@ -243,6 +243,16 @@ Deno.test("nothing but a ping is heard before hello", () => {
   assertEquals(kindsOf(session.say({ kind: "ping" }, 7)), ["pong"]);
 });
 
+Deno.test("next at the end of the log is answered with the end [S4]", () => {
+  const rig = new ServerRig();
+  rig.push([new Author("other").note("a")]);
+  const session = new SessionRig(rig);
+  session.hello({ cursor: 1, epoch: "epoch-1" });
+  assertEquals(session.say({ kind: "next", cursor: 1 }), [
+    { kind: "poke", from: 1, changes: [], more: false },
+  ]);
+});
+
 Deno.test("next at a cursor that the log does not have fails and harms no later commit [S12]", () => {
   const rig = new ServerRig();
   const author = new Author("other");

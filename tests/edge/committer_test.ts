@@ -1,4 +1,4 @@
-/** Group commit: one transaction for all that wait, told before answered, and one fault costs one. */
+/** Group commit: one transaction for all that wait, answered before told, one fault costs one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DriftlessError } from "../../core/errors.ts";
 import { MemoryStore } from "../../core/memory_store.ts";

@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { HTTP_BODY_BYTES_MAX, HTTP_HEADER_BYTES_MAX } from "../../edge/socket.ts";
 import { type ListenerCase, withHost } from "./listening_host.ts";
-import { eventually, frame, OPCODE, pause, RawPeer } from "./raw_peer.ts";
+import { eventually, frame, inTime, OPCODE, pause, RawPeer } from "./raw_peer.ts";
 
 export const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
@@ -111,6 +111,29 @@ export const HTTP_CASES: readonly ListenerCase[] = [
         assert.equal(await peer.until("}}"), `{"got":{"a":1}}`);
         peer.vanish();
       }),
+  } satisfies ListenerCase)),
+  ...["content-length: 10", "transfer-encoding: chunked"].map((header) => ({
+    name: `a peer that leaves amid a body with ${header} is not the host's failure`,
+    waits: true as const,
+    run: async (listen) => {
+      const read = Promise.withResolvers<void>();
+      await withHost(listen, {
+        fetch: async (request) => {
+          try {
+            return new Response(await request.text());
+          } finally {
+            read.resolve();
+          }
+        },
+      }, async (host) => {
+        const peer = await RawPeer.connect(host.port);
+        peer.write(post(header, "1\r\na\r\n"));
+        await pause(50);
+        peer.vanish();
+        await inTime(read.promise, "the read to fail");
+        await pause(50);
+      });
+    },
   } satisfies ListenerCase)),
   ...[true, false].map((chunked) => ({
     name: `a body of the limit is read, one more is 413, ${chunked ? "in chunks" : "with length"}`,
@@ -226,6 +249,16 @@ export const HTTP_CASES: readonly ListenerCase[] = [
         healthy.write(frame(OPCODE.binary, Uint8Array.of(1)));
         assert.deepEqual((await healthy.frame()).payload, Uint8Array.of(1));
         healthy.vanish();
+      }),
+  } satisfies ListenerCase)),
+  ...["", "Upgrade: websocket\r\nConnection: Upgrade\r\n"].map((headers) => ({
+    name: `a host that makes no address is 400${headers === "" ? "" : " for a socket, too"}`,
+    run: (listen) =>
+      withHost(listen, {}, async (host) => {
+        const peer = await RawPeer.connect(host.port);
+        peer.write(`GET / HTTP/1.1\r\nHost: a b/c\r\n${headers}\r\n`);
+        assert.match(await peer.head(), /^HTTP\/1\.1 400 /);
+        peer.vanish();
       }),
   } satisfies ListenerCase)),
   {

@@ -1,7 +1,13 @@
 /** An outbox sends in order, waits for a slow peer up to its bounds, and then cuts it, once. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Outbox, OUTBOX_MESSAGES_MAX, OUTBOX_SOCKET_BYTES_MAX } from "../../edge/outbox.ts";
+import {
+  Outbox,
+  OUTBOX_BURST_FACTOR,
+  OUTBOX_MESSAGES_MAX,
+  OUTBOX_OVER_MS_MAX,
+  OUTBOX_SOCKET_BYTES_MAX,
+} from "../../edge/outbox.ts";
 import { type Socket, SOCKET_OUTBOX_BYTES_MAX } from "../../edge/socket.ts";
 
 const FULL = new Uint8Array(OUTBOX_SOCKET_BYTES_MAX);
@@ -39,23 +45,61 @@ Deno.test("an outbox stops again when the socket is full again", () => {
   assertEquals(socket.sent, [0, 0, 1]);
 });
 
-for (const over of [0, 1]) {
-  const verdict = over === 0 ? "keeps" : "cuts";
-  Deno.test(`an outbox ${verdict} a peer with ${OUTBOX_MESSAGES_MAX + over} messages waiting`, () => {
-    const { outbox, socket, overflows } = box();
-    outbox.send(FULL);
-    for (let i = 0; i < OUTBOX_MESSAGES_MAX + over; i++) outbox.send(message(1));
-    assertEquals(socket.terminated, over);
-    assertEquals(overflows(), over);
-  });
-
-  Deno.test(`an outbox ${verdict} a peer with its bytes and ${over} more waiting`, () => {
-    const { outbox, socket, overflows } = box();
-    outbox.send(FULL);
+/** What fills an outbox to its bound, and to how many times the bound. */
+const FILLINGS: Readonly<Record<string, (outbox: Outbox, times: number, over: number) => void>> = {
+  "messages": (outbox, times, over) => {
+    for (let i = 0; i < times * OUTBOX_MESSAGES_MAX + over; i++) outbox.send(message(1));
+  },
+  "bytes": (outbox, times, over) => {
+    for (let i = 1; i < times; i++) outbox.send(new Uint8Array(SOCKET_OUTBOX_BYTES_MAX));
     outbox.send(new Uint8Array(SOCKET_OUTBOX_BYTES_MAX - 1));
     outbox.send(new Uint8Array(1 + over));
-    assertEquals(socket.terminated, over);
-    assertEquals(overflows(), over);
+  },
+};
+
+for (const [what, fill] of Object.entries(FILLINGS)) {
+  Deno.test(`an outbox keeps a peer whose ${what} are at the bound for ever`, () => {
+    const { outbox, socket, wait } = box();
+    outbox.send(FULL);
+    fill(outbox, 1, 0);
+    wait(1_000_000);
+    assertEquals(socket.terminated, 0);
+  });
+
+  Deno.test(`an outbox cuts a peer whose ${what} are over the bound for too long`, () => {
+    const { outbox, socket, overflows, wait } = box();
+    outbox.send(FULL);
+    fill(outbox, 1, 1);
+    wait(OUTBOX_OVER_MS_MAX - 1);
+    outbox.send(message(1));
+    assertEquals([socket.terminated, overflows()], [0, 0]);
+    wait(1);
+    outbox.send(message(1));
+    assertEquals([socket.terminated, overflows()], [1, 1]);
+  });
+
+  Deno.test(`an outbox cuts a peer at once when a burst of ${what} is over its factor`, () => {
+    for (const over of [0, 1]) {
+      const { outbox, socket, overflows } = box();
+      outbox.send(FULL);
+      fill(outbox, OUTBOX_BURST_FACTOR, over);
+      assertEquals([socket.terminated, overflows()], [over, over]);
+    }
+  });
+
+  Deno.test(`an outbox forgives a burst of ${what} that is taken in time`, () => {
+    const { outbox, socket, wait } = box();
+    for (let round = 0; round < 5; round++) {
+      outbox.send(FULL);
+      fill(outbox, 2, 0);
+      for (let turn = 0; turn < 20; turn++) {
+        wait(10);
+        socket.read();
+        outbox.drained();
+      }
+      wait(OUTBOX_OVER_MS_MAX);
+    }
+    assertEquals(socket.terminated, 0);
   });
 }
 
@@ -75,7 +119,7 @@ Deno.test("an outbox counts only what still waits", () => {
 Deno.test("an outbox that has cut its peer, or was closed, forgets and takes nothing more", () => {
   const cut = box();
   cut.outbox.send(FULL);
-  for (let i = 0; i < OUTBOX_MESSAGES_MAX + 50; i++) cut.outbox.send(message(1));
+  FILLINGS.messages?.(cut.outbox, OUTBOX_BURST_FACTOR, 50);
   cut.socket.read();
   cut.outbox.drained();
   assertEquals([cut.socket.sent, cut.socket.terminated, cut.overflows()], [[0], 1, 1]);
@@ -128,7 +172,13 @@ function message(number: number, length = 1): Uint8Array {
 function box() {
   const socket = new SlowSocket();
   let overflows = 0;
-  return { socket, outbox: new Outbox(socket, () => overflows++), overflows: () => overflows };
+  let now = 7;
+  return {
+    socket,
+    outbox: new Outbox(socket, () => now, () => overflows++),
+    overflows: () => overflows,
+    wait: (ms: number) => void (now += ms),
+  };
 }
 
 /** A socket whose peer reads when it is told to. */

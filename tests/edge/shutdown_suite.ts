@@ -71,6 +71,34 @@ export const SHUTDOWN_CASES: readonly ListenerCase[] = [
       });
     },
   },
+  {
+    name: "shutdown refuses a socket to which the host consents too late",
+    run: async (listen) => {
+      const decided = Promise.withResolvers<void>();
+      let asked = false;
+      let accepted = 0;
+      const accept = () => {
+        accepted++;
+        return { message() {}, closed() {} };
+      };
+      await withHost(listen, {
+        upgrade: async () => {
+          asked = true;
+          await decided.promise;
+          return { accept };
+        },
+      }, async (host) => {
+        const peer = await RawPeer.connect(host.port);
+        peer.write(handshake());
+        await eventually(() => asked, "the question");
+        const done = shutdown(host, 60_000);
+        decided.resolve();
+        assert.match(await peer.rest(), /^HTTP\/1\.1 503 /);
+        await done;
+      });
+      assert.equal(accepted, 0);
+    },
+  },
   shutdownCuts("a socket that does not read", async (host) => {
     const peer = await RawPeer.open(host.port);
     peer.stopReading();

@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { listenNode } from "../../edge/listen_node.ts";
-import { HTTP_CASES } from "./http_suite.ts";
-import { type Outcome, runCases } from "./listening_host.ts";
+import { GET, HTTP_CASES } from "./http_suite.ts";
+import { type Outcome, runCases, withHost } from "./listening_host.ts";
+import { RawPeer } from "./raw_peer.ts";
 import { SHUTDOWN_CASES } from "./shutdown_suite.ts";
 import { SOCKET_CASES } from "./socket_suite.ts";
 import { UPGRADE_CASES } from "./upgrade_suite.ts";
@@ -12,6 +13,17 @@ const BUN = "bun@1.4.5";
 for (const { name, run } of CASES.filter(({ waits }) => waits !== true)) {
   Deno.test(`listenNode: ${name}`, () => run(listenNode));
 }
+
+// Bun sends them together with the first piece.
+Deno.test("listenNode sends the headers of a streamed response before its first piece", async () => {
+  const fetch = () => new Response(new ReadableStream());
+  await withHost(listenNode, { fetch }, async ({ port }) => {
+    const peer = await RawPeer.connect(port);
+    peer.write(GET);
+    assertMatch(await peer.head(), /^HTTP\/1\.1 200 /);
+    peer.vanish();
+  });
+});
 
 Deno.test("listenNode keeps its limits in time", async (t) => {
   await report(t, await runCases(CASES.filter(({ waits }) => waits === true), listenNode));

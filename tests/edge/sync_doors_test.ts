@@ -16,7 +16,12 @@ import type { SnapshotReader, StoredRow } from "../../core/store.ts";
 import { Committer } from "../../edge/committer.ts";
 import { ANONYMOUS, type Identity } from "../../edge/identity.ts";
 import { RateLimitedError } from "../../edge/rate.ts";
-import { SNAPSHOT_MS_MAX, SyncDoors, type SyncDoorsOptions } from "../../edge/sync_doors.ts";
+import {
+  SNAPSHOT_MS_MAX,
+  SNAPSHOTS_MAX,
+  SyncDoors,
+  type SyncDoorsOptions,
+} from "../../edge/sync_doors.ts";
 import { type Authorize, EPOCH, task, todoApp } from "./served_app.ts";
 
 interface Result {
@@ -179,7 +184,7 @@ Deno.test("a snapshot is read page by page, as fast as the caller reads, and clo
   const reader = doors.snapshot(ANONYMOUS, "{}").getReader();
   const first = await reader.read();
   assert(!first.done);
-  assert(store.pages <= 3, "what nobody has asked for yet is not read");
+  assert(store.pages <= 2, "what nobody has asked for yet is not read");
   assertEquals(store.open, 1);
   const decoder = new TextDecoder();
   let text = decoder.decode(first.value, { stream: true });
@@ -187,6 +192,33 @@ Deno.test("a snapshot is read page by page, as fast as the caller reads, and clo
     text += decoder.decode(part.value, { stream: true });
   }
   assertEquals(Object.keys(JSON.parse(text).data.note).length, 10_000);
+  assertEquals(store.open, 0);
+});
+
+Deno.test("a snapshot of one page is read at once, whoever reads it when", async () => {
+  const { doors, store } = rig({ rows: 1_999 });
+  const stream = doors.snapshot(ANONYMOUS, "{}");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(store.open, 0);
+  assertEquals(Object.keys(JSON.parse(await textOfStream(stream)).data.note).length, 1_999);
+});
+
+Deno.test("a snapshot of any number of rows is whole", async () => {
+  for (const rows of [0, 1, 2_000, 2_001, 4_000]) {
+    const { doors, store } = rig({ rows });
+    const { data } = JSON.parse(await textOfStream(doors.snapshot(ANONYMOUS, "{}")));
+    assertEquals([Object.keys(data.note ?? {}).length, store.open], [rows, 0]);
+  }
+});
+
+Deno.test("more large snapshots than the store can bear are refused, until one is read", async () => {
+  const { doors, store } = rig({ rows: 5_000 });
+  const open = Array.from({ length: SNAPSHOTS_MAX }, () => doors.snapshot(ANONYMOUS, "{}"));
+  assertEquals(thrown(() => doors.snapshot(ANONYMOUS, "{}")).code, "unavailable");
+  assertEquals(store.open, SNAPSHOTS_MAX);
+  await open.pop()?.cancel();
+  open.push(doors.snapshot(ANONYMOUS, "{}"));
+  await Promise.all(open.map((stream) => stream.cancel()));
   assertEquals(store.open, 0);
 });
 

@@ -16,7 +16,7 @@ import type { History } from "./history.ts";
 import { type HttpAnswer, type HttpRequest, sendRequest } from "./http.ts";
 import type { Judge } from "./judge.ts";
 import type { Link, Network } from "./network.ts";
-import type { SimOptions, Transport } from "./options.ts";
+import { answersComeFirst, type SimOptions, type Transport } from "./options.ts";
 import type { ServerNode } from "./server_node.ts";
 import { Witness } from "./witness.ts";
 import { drawCall } from "./workload.ts";
@@ -75,7 +75,11 @@ export class ClientNode {
     this.scope = parts.scope;
     const { skewMs } = options;
     this.clock = new WallClock(world, world.prng.between(-skewMs, skewMs));
-    this.witness = new Witness({ ...parts, app: server.app });
+    this.witness = new Witness({
+      ...parts,
+      app: server.app,
+      isShownOnce: parts.transport === "live" && answersComeFirst(options),
+    });
     this.storage = new DeviceStorage(world, options, parts.name, {
       stored: (batches, error) => this.#stored(batches, error),
     });
@@ -394,7 +398,7 @@ function textOf(message: DownMessage): string {
     case "welcome":
       return `welcome cursor ${message.cursor} seq ${message.lastSeq} reset ${message.reset}`;
     case "ack":
-      return `ack ${message.results.map(({ id, code }) => `${id.slice(0, 6)} ${code ?? "ok"}`)}`;
+      return `ack ${message.results.map(({ id, code }) => `${id.slice(-6)} ${code ?? "ok"}`)}`;
     case "poke":
       return `poke ${message.from} +${message.changes.length}${message.more ? " more" : ""}`;
     case "failure":

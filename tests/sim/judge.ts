@@ -21,6 +21,11 @@ export class Judge {
   serverNow = 0;
   /** Who may not write, at this moment. */
   isBarred: (principal: string) => boolean = () => false;
+  /**
+   * What was refused to a client that the server does not know: it keeps no record of that, so the
+   * same mutation may be decided otherwise, and out of its turn, when it comes once more.
+   */
+  readonly unrecorded = new Set<string>();
   /** The mutations that devices have made. */
   readonly places = new Map<string, Place>();
   readonly isStorageFaulty: boolean;
@@ -56,7 +61,7 @@ export class Judge {
   committed(commit: Commit): void {
     const { history } = this;
     for (const decision of history.add(commit)) {
-      if (this.#isRevived(decision)) continue;
+      if (this.unrecorded.has(decision.mutation) || this.#isRevived(decision)) continue;
       checkClientOrder(decision, this.places.get(decision.mutation), this.#newest);
     }
     for (const write of commit) {

@@ -49,6 +49,26 @@ export interface SimOptions {
   readonly accessFlipMeanMs: number;
 }
 
+/**
+ * Whether an answer always reaches a live client before the rows that it is about. After a restart or
+ * a snapshot, behind a cut connection whose last push arrives late, and with a host that pokes before
+ * it answers, the rows may come first; then an effect shows twice until the answer is there.
+ */
+export function answersComeFirst(options: SimOptions): boolean {
+  const rates = [
+    options.clientCrashMeanMs,
+    options.evictMeanMs,
+    options.storageFailChance,
+    options.trimMeanMs,
+    options.accessFlipMeanMs,
+    options.cutMeanMs,
+    options.offlineMeanMs,
+    options.clogChance,
+  ];
+  return rates.every((rate) => rate === 0) && options.restore === "none" && !options.flood &&
+    !options.pokesFirst;
+}
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The options of a seed. */

@@ -9,7 +9,7 @@ import type { ErrorCode } from "../../core/errors.ts";
 import { canonicalText, type Json } from "../../core/json.ts";
 import { CLOCK_AHEAD_MS_MAX } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
-import { FRAGILE_REST, LIST_ITEMS_MAX } from "./app_under_test.ts";
+import { FRAGILE_REST, LIST_ITEMS_MAX } from "./simulated_app.ts";
 import { RowSet } from "./row_set.ts";
 
 /** A mutation as it was decided: with the number and the client that it came with. */

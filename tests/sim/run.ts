@@ -5,20 +5,24 @@
  *     deno task sim --seed 7 --seeds 5000  that many, from there on
  */
 import { parseArgs } from "node:util";
+import { hunt, MUTANTS, SEEDS_DEFAULT } from "./mutants.ts";
 import { reportOf } from "./report.ts";
 import { simulate } from "./simulation.ts";
 
-if (import.meta.main) Deno.exit(main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args));
 
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
       seed: { type: "string", default: "1" },
       seeds: { type: "string", default: "1" },
       keep: { type: "boolean", default: false },
+      mutants: { type: "boolean", default: false },
+      name: { type: "string", default: "" },
     },
   });
+  if (values.mutants) return await huntAll(values.name);
   const first = Number(values.seed);
   const count = Number(values.seeds);
   const start = performance.now();
@@ -39,4 +43,18 @@ function main(args: string[]): number {
   for (const [promise, seeds] of failures) console.log(`${promise}: ${seeds.join(" ")}`);
   console.log(`${count} seeds in ${seconds.toFixed(1)} s: ${(count / seconds).toFixed(0)}/s`);
   return failures.size === 0 ? 0 : 1;
+}
+
+/** Hunts the mutants with this in their names; every one that gets away needs its reason. */
+async function huntAll(name: string): Promise<number> {
+  let escaped = 0;
+  for (const mutant of MUTANTS.filter((other) => other.name.includes(name))) {
+    const { seed, promise } = await hunt(Deno.cwd(), mutant);
+    const seeds = mutant.seeds ?? SEEDS_DEFAULT;
+    if (seed !== null) console.log(`caught   ${mutant.name}: seed ${seed}, ${promise}`);
+    else if (mutant.survives) console.log(`survives ${mutant.name}: ${mutant.survives}`);
+    else console.log(`ESCAPED  ${mutant.name}: ${seeds} seeds`);
+    if (seed === null && mutant.survives === undefined) escaped++;
+  }
+  return escaped === 0 ? 0 : 1;
 }

@@ -11,7 +11,7 @@ import type { Mutation } from "../../core/mutation.ts";
 import { CommitPoke } from "../../core/poke.ts";
 import { type MutationResult, type PushOutcome, SyncServer } from "../../core/server.ts";
 import { LiveSession } from "../../core/session.ts";
-import { appUnderTest } from "./app_under_test.ts";
+import { simulatedApp } from "./simulated_app.ts";
 import { checkLogTime, checkMessageSize, checkStore } from "./checkers.ts";
 import { type Commit, FaultyStore } from "./faulty_store.ts";
 import { answerPull, answerSnapshot, type HttpAnswer, type HttpRequest } from "./http.ts";
@@ -66,7 +66,7 @@ export class ServerNode {
     this.#judge = judge;
     this.clock = new WallClock(world, options.skewMs === 0 ? 0 : drawSkew(world, options));
     judge.isBarred = (principal) => this.barred.has(principal);
-    this.app = appUnderTest((request) => this.#authorize(request));
+    this.app = simulatedApp((request) => this.#authorize(request));
     this.#store = this.#openStore("epoch-0", []);
     this.#start();
   }
@@ -268,6 +268,11 @@ export class ServerNode {
     this.#world.log(
       `server decides ${outcome.results.flat().map(({ code }) => code ?? "ok").join(" ")}`,
     );
+    for (const { id, code } of outcome.results.flat()) {
+      if (code === "forbidden" && !this.#judge.history.byMutation.has(id)) {
+        this.#judge.unrecorded.add(id);
+      }
+    }
     for (const { scope } of outcome.commits) {
       checkStore(this.#store, scope, this.#judge.history.scope(scope));
     }

@@ -5,11 +5,11 @@ import type { RejectedMutation } from "../../core/client_output.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import type { ReplicaMove } from "../../core/persistence.ts";
-import type { SnapshotRow } from "../../core/snapshot.ts";
+import { Snapshot, type SnapshotRow } from "../../core/snapshot.ts";
 import { rowKey } from "../../core/transaction.ts";
 import type { ViewChange } from "../../core/view.ts";
 import type { WireResult } from "../../core/wire/messages.ts";
-import { ENTITIES } from "./app_under_test.ts";
+import { ENTITIES } from "./simulated_app.ts";
 import {
   checkAckedDurable,
   checkBounded,
@@ -18,8 +18,8 @@ import {
   checkPrefix,
   checkRebase,
   checkRefused,
-  checkShownOnce,
   checkShown,
+  checkShownOnce,
   checkViewChanges,
 } from "./checkers.ts";
 import type { History } from "./history.ts";
@@ -41,14 +41,12 @@ interface Entry {
   /** It was acknowledged to an earlier program of this device. */
   isAckedBefore: boolean;
   reports: number;
-  /** The server kept no record of the refusal, so it may decide otherwise another time. */
-  isUnrecorded: boolean;
   /** One, and one more for each restart that found it in storage again. */
   reportsMax: number;
 }
 
-/** Rows above which the costly checks are drawn by lot. */
-const ROWS_ALWAYS_CHECKED = 40;
+/** Rows and pending mutations above which the costly checks are drawn by lot. */
+const ROWS_ALWAYS_CHECKED = 30;
 
 /** One device, through all its lives. */
 export class Witness {
@@ -58,10 +56,12 @@ export class Witness {
   readonly #principal: Principal;
   readonly #scope: string;
   readonly #name: string;
+  readonly #isShownOnce: boolean;
   readonly #entries = new Map<string, Entry>();
   readonly #open = new Set<string>();
-  readonly #rows = new Map<string, SnapshotRow>();
+  /** The rows as told by the moves that go to storage. */
   readonly #rowSet = new RowSet();
+  #snapshot = new Snapshot();
   readonly #mirror = new Map<string, JsonObject>();
   #machine: SyncClient | null = null;
   #cursor = 0;
@@ -75,6 +75,7 @@ export class Witness {
     readonly principal: Principal;
     readonly scope: string;
     readonly name: string;
+    readonly isShownOnce: boolean;
   }) {
     this.#world = parts.world;
     this.#judge = parts.judge;
@@ -82,13 +83,14 @@ export class Witness {
     this.#principal = parts.principal;
     this.#scope = parts.scope;
     this.#name = parts.name;
+    this.#isShownOnce = parts.isShownOnce;
   }
 
   /** A program starts over what storage held. */
   begin(machine: SyncClient, rows: readonly SnapshotRow[]): void {
     this.#machine = machine;
     this.#cursor = machine.cursor;
-    this.#replaceRows(rows);
+    this.#replaceRows(rows, machine.cursor, machine.epoch);
     this.#readAll();
     const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
     for (const [id, entry] of this.#entries) {
@@ -118,7 +120,6 @@ export class Witness {
       isAcked: false,
       isAckedBefore: false,
       reports: 0,
-      isUnrecorded: false,
       reportsMax: 1,
     };
     this.#entries.set(id, entry);
@@ -138,15 +139,15 @@ export class Witness {
   /** The rows move. */
   moved(move: ReplicaMove): void {
     if (move.kind === "snapshot") {
-      this.#replaceRows(move.rows);
+      this.#replaceRows(move.rows, move.cursor, move.epoch);
       this.#cursor = move.cursor;
       return;
     }
     let next = move.from;
-    for (const { cursor, entity, id, json } of move.changes) {
+    for (const change of move.changes) {
+      const { cursor, entity, id, json } = change;
       if (cursor !== ++next) throw new BrokenPromise("prefix", `${cursor} came for ${next}`);
-      if (json === null) this.#rows.delete(rowKey(entity, id));
-      else this.#rows.set(rowKey(entity, id), { entity, id, json });
+      this.#snapshot.apply(change, move.epoch);
       this.#rowSet.set(entity, id, json);
     }
     checkCursor(this.#cursor, next);
@@ -164,7 +165,7 @@ export class Witness {
 
   /** The server's answers are about to be given to the machine. */
   answered(results: readonly WireResult[], history: History): void {
-    checkAckedDurable(results, history);
+    checkAckedDurable(results, history, this.#judge.unrecorded);
     for (const { id, code } of results) {
       const entry = this.#entries.get(id);
       if (entry !== undefined && code === null) entry.isAcked = true;
@@ -173,13 +174,12 @@ export class Witness {
 
   /** The app is told of a refusal. */
   rejected({ mutation, error }: RejectedMutation): void {
-    const { histories } = this.#judge;
-    checkRefused(mutation.id, error.code, histories);
+    const { histories, unrecorded } = this.#judge;
+    if (!unrecorded.has(mutation.id)) checkRefused(mutation.id, error.code, histories);
     const entry = this.#entries.get(mutation.id);
     if (entry === undefined || entry.isGone) {
       throw new BrokenPromise("rejected", `${mutation.id} was reported, and never made`);
     }
-    entry.isUnrecorded = !histories.some(({ byMutation }) => byMutation.has(mutation.id));
     if (++entry.reports > entry.reportsMax) {
       throw new BrokenPromise("rejected", `${mutation.id} was reported ${entry.reports} times`);
     }
@@ -203,16 +203,16 @@ export class Witness {
     }
     checkPrefix(this.#rowSet, machine.cursor, machine.epoch, this.#scope, histories);
     this.#checkOwnWrites(machine);
-    const cost = this.#rows.size / ROWS_ALWAYS_CHECKED;
+    const cost = (this.#rowSet.rows.size + machine.pending.length) / ROWS_ALWAYS_CHECKED;
     if (cost > 1 && !this.#world.prng.chance(1 / cost)) return;
-    checkRebase(this.#app, this.#principal, machine, this.#rows.values());
+    checkRebase(this.#app, this.#principal, machine, this.#snapshot);
     checkViewChanges(this.#mirror, machine);
-    checkShownOnce(machine);
+    if (this.#isShownOnce) checkShownOnce(machine);
   }
 
   /** What has to hold at the end: nothing was lost, and nothing is told twice or wrongly. */
   checkEnd(wasRestored: boolean): void {
-    const { history } = this.#judge;
+    const { history, unrecorded } = this.#judge;
     for (const [id, entry] of this.#entries) {
       const decision = history.byMutation.get(id);
       const isAccepted = decision?.code === null;
@@ -220,7 +220,7 @@ export class Witness {
         throw new BrokenPromise("acked-durable", `${id} was acknowledged, and is not there`);
       }
       if (entry.isGone) continue;
-      if (isAccepted && entry.reports > 0 && !entry.isUnrecorded && !wasRestored) {
+      if (isAccepted && entry.reports > 0 && !unrecorded.has(id) && !wasRestored) {
         throw new BrokenPromise("rejected", `${id} was reported, and has its effect`);
       }
       const isEnded = isAccepted || entry.reports > 0 || (wasRestored && entry.isAcked);
@@ -262,13 +262,11 @@ export class Witness {
     else this.#open.delete(id);
   }
 
-  #replaceRows(rows: readonly SnapshotRow[]): void {
-    this.#rows.clear();
+  #replaceRows(rows: readonly SnapshotRow[], cursor: number, epoch: string): void {
+    this.#snapshot = new Snapshot();
+    this.#snapshot.replace(rows, cursor, epoch);
     this.#rowSet.clear();
-    for (const row of rows) {
-      this.#rows.set(rowKey(row.entity, row.id), row);
-      this.#rowSet.set(row.entity, row.id, row.json);
-    }
+    for (const { entity, id, json } of rows) this.#rowSet.set(entity, id, json);
   }
 
   #readAll(): void {

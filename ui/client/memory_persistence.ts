@@ -19,7 +19,7 @@ export class MemoryPersistence implements Persistence {
 
   /** What is stored. */
   load(): Promise<PersistedClient | null> {
-    if (this.#identity === null) return Promise.resolve(null);
+    if (this.#identity === null && this.#epoch === "") return Promise.resolve(null);
     return Promise.resolve({
       identity: this.#identity,
       pending: [...this.#queue.values()].sort((a, b) => a.order - b.order),
@@ -54,7 +54,8 @@ export class MemoryPersistence implements Persistence {
       for (const row of move.rows) this.#rows.set(`${row.entity}\0${row.id}`, row);
       this.#cursor = move.cursor;
     } else {
-      if (move.from > this.#cursor) return;
+      const isElsewhere = this.#epoch !== "" && this.#epoch !== move.epoch;
+      if (move.from > this.#cursor || isElsewhere) return;
       for (const { cursor, entity, id, json } of move.changes) {
         if (cursor <= this.#cursor) continue;
         if (json === null) this.#rows.delete(`${entity}\0${id}`);

@@ -40,7 +40,9 @@ export class StorageLane<Step> {
       } catch (error) {
         failure = error instanceof DriftlessError
           ? error
-          : new DriftlessError("store_failed", `Cannot write to storage: ${String(error)}`);
+          : new DriftlessError("store_failed", `Cannot write to storage: ${String(error)}`, {
+            cause: error,
+          });
       }
       this.#done(steps, failure);
     }

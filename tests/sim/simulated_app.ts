@@ -51,7 +51,7 @@ interface ById {
 }
 
 /** The app, with the world's say on who may do what. */
-export function appUnderTest(authorize: (request: AccessRequest) => boolean): AnyApp {
+export function simulatedApp(authorize: (request: AccessRequest) => boolean): AnyApp {
   return defineApp({
     name: "simulated",
     collections,
