@@ -82,6 +82,7 @@ export async function listenNode(options: ListenOptions): Promise<Listener> {
 
 class NodeListener implements Listener {
   readonly hostname: string;
+  #port = 0;
   readonly #options: ListenOptions;
   readonly #server: Server;
   readonly #webSockets: WsServer;
@@ -108,14 +109,16 @@ class NodeListener implements Listener {
   }
 
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : this.#options.port;
+    return this.#port;
   }
 
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(this.#options.port, this.#options.hostname, () => {
+        const address = this.#server.address();
+        // Only a listener on a path in the file system has an address without a port.
+        if (typeof address === "object" && address !== null) this.#port = address.port;
         this.#server.off("error", reject);
         this.#server.on("error", (error) => this.#options.failed(error));
         resolve();

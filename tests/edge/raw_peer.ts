@@ -155,7 +155,8 @@ export class RawPeer {
 }
 
 export function handshake(extraHeaders = "", path = "/_live"): string {
-  return `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+  return `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n" +
     `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\nSec-WebSocket-Version: 13\r\n` +
     `${extraHeaders}\r\n`;
 }

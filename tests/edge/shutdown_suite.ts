@@ -23,6 +23,7 @@ export const SHUTDOWN_CASES: readonly ListenerCase[] = [
         await inTime(idle.gone, "the idle connection to end");
         await done;
         assert.deepEqual(first(host).closes, [1001]);
+        assert.equal(host.listener.port, host.port);
         await assert.rejects(RawPeer.connect(host.port));
       }),
   },

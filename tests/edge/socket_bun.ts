@@ -1,4 +1,4 @@
-/** The program that Bun runs for `socket_test.ts`: every case, one line of JSON for each outcome. */
+/** The program that Bun runs for `socket_test.ts`: every case, a line of JSON for each outcome. */
 import process from "node:process";
 import { listenBun } from "../../edge/listen_bun.ts";
 import { HTTP_CASES } from "./http_suite.ts";

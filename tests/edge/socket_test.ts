@@ -15,7 +15,7 @@ for (const { name, run } of CASES.filter(({ waits }) => waits !== true)) {
 }
 
 // Bun sends them together with the first piece.
-Deno.test("listenNode sends the headers of a streamed response before its first piece", async () => {
+Deno.test("listenNode sends headers before the first piece of a streamed body", async () => {
   const fetch = () => new Response(new ReadableStream());
   await withHost(listenNode, { fetch }, async ({ port }) => {
     const peer = await RawPeer.connect(port);

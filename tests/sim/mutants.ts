@@ -74,6 +74,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SERVER,
     find: "if (isNext) this.#advance(mutation, principal, this.#clock.now());",
     replace: "",
+    survives: "the next new mutation meets a gap, and the client takes a new id and counts again",
   },
   {
     name: "access asked before the record",

@@ -43,7 +43,9 @@ export interface SimOptions {
   readonly storeFailChance: number;
   readonly trimMeanMs: number;
   readonly trimKeeps: number;
-  readonly restore: "none" | "same-epoch" | "new-epoch";
+  /** An older copy of the server's disk takes its place. */
+  readonly restoreMeanMs: number;
+  readonly restoredEpoch: "new" | "same";
   readonly skewMs: number;
   readonly clockJumpMeanMs: number;
   readonly accessFlipMeanMs: number;
@@ -65,7 +67,7 @@ export function answersComeFirst(options: SimOptions): boolean {
     options.offlineMeanMs,
     options.clogChance,
   ];
-  return rates.every((rate) => rate === 0) && options.restore === "none" && !options.flood &&
+  return rates.every((rate) => rate === 0) && options.restoreMeanMs === 0 && !options.flood &&
     !options.pokesFirst;
 }
 
@@ -79,7 +81,7 @@ export function drawOptions(seed: number): SimOptions {
     const drawn = draw();
     return prng.chance(chance) ? drawn : otherwise;
   };
-  const transport = (): Transport => prng.pick(["live", "live", "live", "http", "mixed"]);
+  const transport = (): Transport => prng.pick(["live", "live", "http", "mixed", "mixed"]);
   const blobs = prng.chance(0.15);
   return {
     seed,
@@ -114,7 +116,8 @@ export function drawOptions(seed: number): SimOptions {
     storeFailChance: some(0.2, () => prng.float() * 0.1, 0),
     trimMeanMs: some(0.3, () => prng.between(1000, 6000), 0),
     trimKeeps: prng.between(0, 30),
-    restore: some(0.12, () => "new-epoch", "none"),
+    restoreMeanMs: some(0.15, () => prng.between(3000, 15_000), 0),
+    restoredEpoch: "new",
     skewMs: some(0.5, () => 3 * DAY_MS, 0),
     clockJumpMeanMs: some(0.3, () => prng.between(2000, 10_000), 0),
     accessFlipMeanMs: some(0.1, () => prng.between(2000, 8000), 0),

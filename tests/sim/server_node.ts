@@ -180,7 +180,7 @@ export class ServerNode {
     const { journal, epoch } = this.#store;
     const length = prng.between(0, journal.length);
     this.#restores++;
-    const isNew = this.#options.restore === "new-epoch";
+    const isNew = this.#options.restoredEpoch === "new";
     const next = isNew ? `epoch-${this.#restores}` : epoch;
     this.#world.log(`server restores ${length} of ${journal.length} commits as ${next}`);
     this.#store = this.#openStore(next, journal.slice(0, length));

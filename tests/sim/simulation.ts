@@ -88,7 +88,7 @@ class Simulation {
     this.#check();
     this.#settle("after one more call each");
     for (const client of this.#clients) {
-      client.witness.checkEnd(this.#options.restore !== "none");
+      client.witness.checkEnd(this.judge.histories.length > 1);
     }
   }
 
@@ -176,10 +176,7 @@ class Simulation {
       else server.barred.set(user, prng.pick(["read", "write"]));
       server.recheck();
     });
-    if (options.restore !== "none") {
-      const at = prng.between(1, options.durationMs);
-      world.after(at, "server is restored", () => server.restore());
-    }
+    this.#every(options.restoreMeanMs, "server is restored", () => server.restore());
     if (options.flood) {
       world.after(prng.between(1, options.durationMs), "flood", () => this.#flood());
     }

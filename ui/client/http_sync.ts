@@ -1,14 +1,16 @@
 /** The HTTP doors as a client uses them: push, pull, snapshot, ticket. */
-import type { Change, LogPage } from "../../core/change.ts";
-import { DriftlessError, isErrorCode } from "../../core/errors.ts";
-import { canonicalText, isJsonObject, type JsonObject } from "../../core/json.ts";
+import type { Change, ChangeOp, LogPage } from "../../core/change.ts";
+import { DriftlessError, type ErrorCode, isErrorCode } from "../../core/errors.ts";
+import { canonicalText, isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
+import { PULL_LIMIT_MAX } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import type { LoadedSnapshot, SnapshotRow } from "../../core/snapshot.ts";
 import type { WireResult } from "../../core/wire/messages.ts";
 
 /** How to reach the server. */
 export interface HttpOptions {
-  readonly url: string;
+  /** Its address; a path in it stands before those of the doors. */
+  readonly url: string | undefined;
   readonly fetch: typeof fetch;
   /** The bearer token, or nothing where a cookie signs the user in. */
   readonly token: () => Promise<string | undefined>;
@@ -16,12 +18,35 @@ export interface HttpOptions {
   readonly timeoutMs: number;
 }
 
+/** The server answered, and refused. */
+export class RefusedError extends DriftlessError {
+  /** How long it wants to be left alone, in milliseconds; 0 when it does not say. */
+  readonly retryAfterMs: number;
+
+  constructor(code: ErrorCode, message: string, retryAfterMs: number) {
+    super(code, message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** What a status means where a proxy answers in the server's place. */
+const STATUS_CODES: Readonly<Partial<Record<number, ErrorCode>>> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  413: "too_large",
+  429: "rate_limited",
+};
+const OPS: readonly unknown[] = ["create", "update", "delete"] satisfies ChangeOp[];
+
 /** Requests to the sync doors; every failure is a {@linkcode DriftlessError}. */
 export class HttpSync {
   readonly #options: HttpOptions;
+  readonly #base: URL;
 
+  /** @throws {TypeError} when the address is none */
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.#base = baseOf(options.url);
   }
 
   /** Sends a batch; a result for each mutation, in order, and the history that cursors in them count in. */
@@ -32,76 +57,163 @@ export class HttpSync {
     const body = {
       mutations: mutations.map(({ createdAt, ...rest }) => ({ ...rest, created_at: createdAt })),
     };
-    const answer = await this.#post("/_sync/push", body, signal);
-    const results = (answer.results as readonly JsonObject[]).map((result) => ({
-      id: String(result.id),
-      cursor: Number(result.cursor),
-      lastSeq: Number(result.last_seq),
-      code: result.ok === true ? null : isErrorCode(result.code) ? result.code : "rejected",
-      error: result.ok === true ? null : String(result.error),
+    return await this.#post("/_sync/push", body, signal, ({ results, epoch }) => ({
+      results: list(results).map(resultOf),
+      epoch: text(epoch),
     }));
-    return { results, epoch: String(answer.epoch) };
   }
 
   /** Asks for the changes after a cursor. */
   async pull(scope: string, cursor: number, signal: AbortSignal): Promise<LogPage> {
-    const page = await this.#post("/_sync/pull", { scope, cursor, limit: 1000 }, signal);
-    const changes = (page.changes as readonly JsonObject[]).map((change) => ({
-      cursor: Number(change.cursor),
-      entity: String(change.entity),
-      id: String(change.id),
-      op: change.op as Change["op"],
-      json: change.op === "delete" ? null : canonicalText(change.data ?? null),
-      time: Date.parse(String(change.time)),
+    const body = { scope, cursor, limit: PULL_LIMIT_MAX };
+    return await this.#post("/_sync/pull", body, signal, ({ changes, has_more, epoch }) => ({
+      epoch: text(epoch),
+      from: cursor,
+      changes: list(changes).map((change, index) => changeOf(change, cursor + index + 1)),
+      more: has_more === true,
     }));
-    return { epoch: String(page.epoch), from: cursor, changes, more: page.has_more === true };
   }
 
   /** Asks for all rows. */
   async snapshot(scope: string, signal: AbortSignal): Promise<LoadedSnapshot> {
-    const { data, cursor, epoch, time } = await this.#post("/_sync/snapshot", { scope }, signal);
-    const rows: SnapshotRow[] = [];
-    for (const [entity, records] of Object.entries(data as JsonObject)) {
-      for (const [id, record] of Object.entries(records as JsonObject)) {
-        rows.push({ entity, id, json: canonicalText(record) });
+    return await this.#post("/_sync/snapshot", { scope }, signal, (answer) => {
+      const rows: SnapshotRow[] = [];
+      for (const [entity, records] of Object.entries(object(answer.data))) {
+        for (const [id, record] of Object.entries(object(records))) {
+          rows.push({ entity, id, json: canonicalText(record) });
+        }
       }
-    }
-    return { epoch: String(epoch), cursor: Number(cursor), time: Number(time), rows };
+      const { cursor, epoch, time } = answer;
+      return { epoch: text(epoch), cursor: integer(cursor), time: integer(time), rows };
+    });
   }
 
   /** Gets the address of one live connection; it works once, and for a short time. */
   async liveUrl(signal: AbortSignal): Promise<string> {
-    const { ticket } = await this.#post("/_live/ticket", {}, signal);
-    const url = new URL("/_live", this.#options.url);
+    const ticket = await this.#post("/_live/ticket", {}, signal, (answer) => text(answer.ticket));
+    const url = new URL("./_live", this.#base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    url.searchParams.set("ticket", String(ticket));
+    url.searchParams.set("ticket", ticket);
     return url.href;
   }
 
-  async #post(path: string, body: unknown, signal: AbortSignal): Promise<JsonObject> {
-    const { url, fetch, token, timeoutMs } = this.#options;
-    const bearer = await token();
+  async #post<T>(
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+    read: (answer: JsonObject) => T,
+  ): Promise<T> {
+    const { url, fetch, timeoutMs } = this.#options;
+    const headers = await this.#headers();
     let response: Response;
     let answer: unknown;
     try {
-      response = await fetch(new URL(path, url), {
+      signal.throwIfAborted();
+      response = await fetch(new URL(`.${path}`, this.#base), {
         method: "POST",
-        headers: {
-          "content-type": "application/json",
-          ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-        },
+        headers,
         body: JSON.stringify(body),
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
-      answer = await response.json();
+      answer = parsed(await response.text());
     } catch (cause) {
       throw new DriftlessError("unavailable", `Cannot reach ${url}`, { cause });
     }
-    if (response.ok && isJsonObject(answer)) return answer;
-    const { code, error } = isJsonObject(answer) ? answer : {};
-    throw new DriftlessError(
-      isErrorCode(code) ? code : "unavailable",
-      typeof error === "string" ? error : `Cannot use ${url}: it answers ${response.status}`,
+    if (!response.ok) throw this.#refusal(response, isJsonObject(answer) ? answer : {});
+    try {
+      return read(object(answer));
+    } catch (cause) {
+      const message = `Cannot use ${url}: what it answers is no answer of a Driftless server`;
+      throw new DriftlessError("unavailable", message, { cause });
+    }
+  }
+
+  async #headers(): Promise<Headers> {
+    try {
+      const bearer = await this.#options.token();
+      const headers = new Headers({ "content-type": "application/json" });
+      if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
+      return headers;
+    } catch (cause) {
+      throw new DriftlessError("unauthenticated", "Cannot get a token to send", { cause });
+    }
+  }
+
+  #refusal({ status, headers }: Response, answer: JsonObject): RefusedError {
+    const { code, error, retry_after_ms: told } = answer;
+    const header = Number(headers.get("retry-after")) * 1000;
+    const wait = typeof told === "number" ? told : header;
+    return new RefusedError(
+      isErrorCode(code) ? code : STATUS_CODES[status] ?? "unavailable",
+      typeof error === "string" ? error : `Cannot use ${this.#options.url}: it answers ${status}`,
+      Number.isFinite(wait) ? wait : 0,
     );
   }
+}
+
+/** The address that the doors' paths are relative to. */
+function baseOf(url: string | undefined): URL {
+  const base = URL.parse(url ?? "");
+  if (base?.protocol !== "http:" && base?.protocol !== "https:") {
+    throw new TypeError(
+      `Cannot reach a server at "${url ?? ""}": "url" must be its http(s) address`,
+    );
+  }
+  base.search = base.hash = "";
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
+function resultOf(value: Json): WireResult {
+  const { ok, id, cursor, last_seq, code, error } = object(value);
+  return {
+    id: text(id),
+    cursor: integer(cursor),
+    lastSeq: integer(last_seq),
+    code: ok === true ? null : isErrorCode(code) ? code : "rejected",
+    error: ok === true ? null : typeof error === "string" ? error : "",
+  };
+}
+
+function changeOf(value: Json, expected: number): Change {
+  const { cursor, entity, id, op, data, time } = object(value);
+  if (cursor !== expected || !OPS.includes(op)) throw new TypeError("a change is out of order");
+  return {
+    cursor: expected,
+    entity: text(entity),
+    id: text(id),
+    op: op as ChangeOp,
+    json: op === "delete" ? null : canonicalText(object(data)),
+    time: integer(Date.parse(text(time))),
+  };
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function object(value: unknown): JsonObject {
+  if (!isJsonObject(value)) throw new TypeError("an object is missing");
+  return value;
+}
+
+function list(value: unknown): readonly Json[] {
+  if (!Array.isArray(value)) throw new TypeError("a list is missing");
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string" || value === "") throw new TypeError("a text is missing");
+  return value;
+}
+
+function integer(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw new TypeError("a number is missing");
+  }
+  return value as number;
 }

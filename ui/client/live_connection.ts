@@ -11,10 +11,16 @@ import {
   encodeUp,
   type UpMessage,
 } from "../../core/wire/messages.ts";
+import { RefusedError } from "./http_sync.ts";
 
 /** The first and the longest wait before another try, in milliseconds. */
 export const BACKOFF_MS_MIN = 250;
 export const BACKOFF_MS_MAX = 30_000;
+/** The longest that a server may tell a client to stay away, in milliseconds. */
+export const RETRY_AFTER_MS_MAX = 10 * 60 * 1000;
+
+/** `WebSocket.OPEN`, also where there is no `WebSocket`. */
+const OPEN = 1;
 
 /** What a connection needs and tells. */
 export interface LiveOptions {
@@ -23,9 +29,12 @@ export interface LiveOptions {
   readonly heartbeatMs: number;
   readonly opened: () => void;
   readonly received: (message: DownMessage) => void;
-  /** It is gone; another try follows by itself. */
+  /** It was open and is gone; another try follows by itself. */
   readonly closed: () => void;
+  /** Something went wrong; another try follows by itself. */
   readonly failed: (error: DriftlessError) => void;
+  /** There is a server, and no WebSocket to it; another try follows by itself. */
+  readonly refused: (error: DriftlessError) => void;
 }
 
 /** One connection at a time, for as long as it is wanted. */
@@ -33,6 +42,7 @@ export class LiveConnection {
   readonly #options: LiveOptions;
   #wanted = false;
   #socket: WebSocket | null = null;
+  #opened = false;
   #attempts = 0;
   #abort = new AbortController();
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -47,7 +57,6 @@ export class LiveConnection {
   open(): void {
     if (this.#wanted) return;
     this.#wanted = true;
-    this.#abort = new AbortController();
     this.#attempts = 0;
     this.#connect();
   }
@@ -62,7 +71,7 @@ export class LiveConnection {
 
   /** Sends a message, if there is a connection. */
   send(message: UpMessage): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encodeUp(0, message));
+    if (this.#socket?.readyState === OPEN) this.#socket.send(encodeUp(0, message));
   }
 
   /** Tries at once instead of waiting: the network may be back. */
@@ -70,59 +79,71 @@ export class LiveConnection {
     if (!this.#wanted) return;
     if (this.#socket !== null) return this.#probe();
     this.#attempts = 0;
-    clearTimeout(this.#retry);
     this.#connect();
   }
 
   /** Gives this connection up; the next try waits at least this long, in milliseconds. */
   restart(afterMs: number): void {
     if (!this.#wanted) return;
+    this.#abort.abort();
     this.#drop();
     this.#again(afterMs);
   }
 
+  /** Asks for an address and opens it; whatever was under way before is called off. */
   async #connect(): Promise<void> {
-    const { signal } = this.#abort;
+    clearTimeout(this.#retry);
+    this.#abort.abort();
+    const { signal } = this.#abort = new AbortController();
     let url: string;
     try {
       url = await this.#options.liveUrl(signal);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof DriftlessError) this.#options.failed(error);
-      return this.#again(0);
+      return this.#again(error instanceof RefusedError ? error.retryAfterMs : 0);
     }
-    if (signal.aborted || this.#socket !== null) return;
-    const socket = new WebSocket(url);
+    if (signal.aborted) return;
+    try {
+      this.#listen(new WebSocket(url));
+    } catch (cause) {
+      this.#options.refused(unopened(cause));
+      this.#again(0);
+    }
+  }
+
+  #listen(socket: WebSocket): void {
     this.#socket = socket;
+    this.#opened = false;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       clearTimeout(this.#watch);
+      this.#opened = true;
       this.#options.opened();
     };
     socket.onmessage = ({ data }) => {
       clearTimeout(this.#watch);
       this.#receive(data);
     };
-    socket.onclose = () => {
-      if (this.#socket !== socket) return;
-      this.#drop();
-      this.#again(0);
-    };
+    socket.onclose = () => this.restart(0);
     this.#beat = setInterval(() => this.#probe(), this.#options.heartbeatMs);
     this.#expect();
   }
 
   #receive(data: unknown): void {
-    if (!(data instanceof ArrayBuffer)) return;
+    let message: DownMessage;
     try {
-      const { message } = decodeDown(new Uint8Array(data));
-      this.#attempts = 0;
-      this.#options.received(message);
+      if (!(data instanceof ArrayBuffer)) {
+        throw new DriftlessError("malformed", "Cannot read the message: it is text");
+      }
+      ({ message } = decodeDown(new Uint8Array(data)));
     } catch (error) {
       if (!(error instanceof DriftlessError)) throw error;
       this.#options.failed(error);
-      this.restart(BACKOFF_MS_MAX);
+      return this.restart(BACKOFF_MS_MAX);
     }
+    if (isOfUse(message)) this.#attempts = 0;
+    this.#options.received(message);
   }
 
   /** Forgets the socket before closing it: a dead one may report its end much later, or never. */
@@ -134,17 +155,16 @@ export class LiveConnection {
     this.#socket = null;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    this.#options.closed();
+    if (this.#opened) this.#options.closed();
+    else if (this.#wanted) this.#options.refused(unopened());
   }
 
   #again(afterMs: number): void {
     if (!this.#wanted) return;
-    // Full jitter: a thousand clients of a server that comes back must not arrive together.
-    const ceiling = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** this.#attempts++);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(
       () => this.#connect(),
-      Math.max(afterMs, ceiling / 2 + Math.random() * ceiling / 2),
+      Math.max(Math.min(afterMs, RETRY_AFTER_MS_MAX), backoffMs(this.#attempts++, Math.random())),
     );
   }
 
@@ -158,4 +178,23 @@ export class LiveConnection {
     clearTimeout(this.#watch);
     this.#watch = setTimeout(() => this.restart(0), this.#options.heartbeatMs / 2);
   }
+}
+
+/**
+ * How long to wait before the next try, in milliseconds: `attempts` tries have failed, and `random` is
+ * from 0 to 1. A thousand clients of a server that comes back must not arrive together.
+ */
+export function backoffMs(attempts: number, random: number): number {
+  const ceiling = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** attempts);
+  return ceiling / 2 + random * ceiling / 2;
+}
+
+/** Whether a message shows that the connection is worth having, so that a loss is answered at once. */
+function isOfUse(message: DownMessage): boolean {
+  return message.kind !== "failure" && !(message.kind === "welcome" && message.reset);
+}
+
+function unopened(cause?: unknown): DriftlessError {
+  const options = cause === undefined ? {} : { cause };
+  return new DriftlessError("unavailable", "Cannot open a live connection", options);
 }
