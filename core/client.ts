@@ -15,10 +15,10 @@ import { DriftlessError } from "./errors.ts";
 import { canonicalText, checkJson, frozenJson } from "./json.ts";
 import { PENDING_MAX } from "./limits.ts";
 import { checkMutation, type Mutation } from "./mutation.ts";
-import type { PersistBatch } from "./persistence.ts";
 import { type Random, randomId } from "./ports.ts";
 import { isVisible, type Pending, PendingQueue, pendingRecord } from "./queue.ts";
 import { type LoadedSnapshot, Snapshot } from "./snapshot.ts";
+import { type BatchParts, UnsavedBatches } from "./unsaved.ts";
 import { View, type ViewChange } from "./view.ts";
 import { type DownMessage, PROTOCOL_VERSION, type WireResult } from "./wire/messages.ts";
 
@@ -31,15 +31,12 @@ export class SyncClient {
   readonly #snapshot = new Snapshot();
   readonly #identity: MovingIdentity;
   readonly #queue: PendingQueue;
-  #token = 0;
+  readonly #unsaved: UnsavedBatches;
   #connection: Connection = "offline";
   /** The rows are of a history that the server does not have, until a snapshot replaces them. */
   #isStranded = false;
   /** Up to this number the server has decided, and owes this connection the answers. */
   #owedSeq = 0;
-  /** Queue entries to remove from storage with the next batch. */
-  #stale: readonly number[];
-  readonly #unconfirmed = new Map<number, readonly Pending[]>();
 
   constructor(options: SyncClientOptions) {
     this.#options = options;
@@ -52,7 +49,8 @@ export class SyncClient {
     const { client } = this.#identity;
     this.#queue = new PendingQueue(persisted?.pending ?? [], client, options.scope);
     // A crash may have kept the rows and lost the removal of the mutations that made them.
-    this.#stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);
+    const stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);
+    this.#unsaved = new UnsavedBatches(stale);
     this.view = new View(app, this.#snapshot, options.principal ?? null);
     this.view.reset(this.#queue.mutations);
   }
@@ -106,7 +104,7 @@ export class SyncClient {
     const changes = this.view.append(mutation);
     const pending = this.#queue.add(mutation);
     this.#identity.saw(createdAt);
-    const token = this.#persist({ put: [pendingRecord(pending)] }, [pending]);
+    const token = this.#persist({ added: [pending] });
     if (changes.length > 0) this.#options.output.changed(changes);
     return { mutation, token };
   }
@@ -114,18 +112,16 @@ export class SyncClient {
   /** Storage holds these batches now. */
   persisted(...tokens: readonly number[]): void {
     for (const token of tokens) {
-      for (const pending of this.#unconfirmed.get(token) ?? []) {
+      for (const pending of this.#unsaved.saved(token)) {
         if (pending.state === "local") pending.state = "queued";
       }
-      this.#unconfirmed.delete(token);
     }
     this.#flush();
   }
 
   /** Storage refused the batch: mutations that it was to hold are taken back. */
   persistFailed(token: number, error: DriftlessError): void {
-    const lost = this.#unconfirmed.get(token) ?? [];
-    this.#unconfirmed.delete(token);
+    const lost = this.#unsaved.refused(token);
     this.#queue.remove(new Set(lost));
     this.#changed(this.view.rebase([], idsOf(lost), () => {}));
     this.#options.output.failed(error, 0);
@@ -331,19 +327,10 @@ export class SyncClient {
     }
   }
 
-  #persist(parts: Partial<PersistBatch>, unconfirmed: readonly Pending[] = []): number {
-    const token = ++this.#token;
-    if (unconfirmed.length > 0) this.#unconfirmed.set(token, unconfirmed);
-    const drop = [...this.#stale, ...(parts.drop ?? [])];
-    this.#stale = [];
-    this.#options.output.persist({
-      token,
-      identity: this.#identity.value,
-      put: [],
-      ...parts,
-      drop,
-    });
-    return token;
+  #persist(parts: BatchParts): number {
+    const batch = this.#unsaved.next(parts, this.#identity.value, this.#queue.entries);
+    this.#options.output.persist(batch);
+    return batch.token;
   }
 
   /** The rows here are of a history that the server does not have: start over, lose nothing queued. */

@@ -1,6 +1,7 @@
 /** The handler's routes: what each path answers to each method, and with which headers. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DriftlessError } from "../../core/errors.ts";
+import { LOG_AGE_MS_MAX } from "../../core/limits.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
 import { MUTATION_RATE, TICKET_RATE } from "../../edge/handler.ts";
 import { COOKIE_NAME } from "../../edge/identity.ts";
@@ -16,6 +17,7 @@ import {
   ORIGIN,
   tokenOf,
   withDoors,
+  withOwnTime,
 } from "./served_app.ts";
 
 const ASSETS = {
@@ -134,6 +136,27 @@ Deno.test("what nobody foresaw is 500, with the details in the log alone", async
     store.failure = undefined;
     await assertServes(doors);
   });
+});
+
+Deno.test("a handler trims the log once an hour, and outlives a store that cannot", async () => {
+  const store = new FailingStore(EPOCH);
+  await withOwnTime((intervals, setTime) =>
+    withDoors({ store }, async (doors) => {
+      const trim = intervals.find(({ ms }) => ms === 60 * 60 * 1000);
+      await (await doors.post("/_sync/push", creation("1"))).body?.cancel();
+      trim?.work();
+      assertEquals(store.head("_default").floor, 0);
+      setTime(Date.now() + LOG_AGE_MS_MAX + 1);
+      store.failure = new TypeError("a fault in the store");
+      trim?.work();
+      store.failure = undefined;
+      assert(doors.lines.some((line) => line.includes("a fault in the store")));
+      assertEquals(store.head("_default").floor, 0);
+      trim?.work();
+      assertEquals(store.head("_default"), { ...store.head("_default"), cursor: 1, floor: 1 });
+      assert(doors.lines.some((line) => line.includes(`"event":"log trimmed","changes":1`)));
+    })
+  );
 });
 
 Deno.test("an app that throws while it authorises says no, and only to the one who asked", () => {

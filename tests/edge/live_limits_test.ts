@@ -22,6 +22,7 @@ import {
   todoApp,
   withDoors,
   withListeningDoors,
+  withOwnTime,
 } from "./served_app.ts";
 
 const ANNA: Identity = { principal: { id: "anna" }, expires: Infinity, explicit: true };
@@ -232,15 +233,9 @@ Deno.test("a connection ends with the credentials that opened it", () =>
     await expiring.close();
   }));
 
-Deno.test("a handler looks its connections over: a token's end ends them", async () => {
-  const real = { setInterval: globalThis.setInterval, now: Date.now };
-  const timers: { work: () => void; ms: number }[] = [];
-  globalThis.setInterval = ((work: () => void, ms: number) => {
-    timers.push({ work, ms });
-    return 0;
-  }) as unknown as typeof setInterval;
-  try {
-    await withDoors({ signed: true }, async (doors) => {
+Deno.test("a handler looks its connections over: a token's end ends them", () =>
+  withOwnTime((intervals, setTime) =>
+    withDoors({ signed: true }, async (doors) => {
       const headers = await bearer("anna");
       const { ticket } = await (await doors.post("/_live/ticket", {}, headers)).json();
       const request = new Request(`http://127.0.0.1:8000/_live?ticket=${ticket}`);
@@ -248,19 +243,15 @@ Deno.test("a handler looks its connections over: a token's end ends them", async
       assert("accept" in decision);
       const socket = new RecordingSocket();
       const handlers = decision.accept(socket);
-      const sweep = timers.find(({ ms }) => ms === SWEEP_MS);
+      const sweep = intervals.find(({ ms }) => ms === SWEEP_MS);
       sweep?.work();
       assertEquals(socket.closes, []);
-      Date.now = () => real.now() + 61_000;
+      setTime(Date.now() + 61_000);
       sweep?.work();
       assertEquals(socket.closes, [4401]);
       handlers.closed(4401);
-    });
-  } finally {
-    globalThis.setInterval = real.setInterval;
-    Date.now = real.now;
-  }
-});
+    })
+  ));
 
 Deno.test("a client that may no longer read is told, and hears no more", () => {
   const revoked = new Set<string>();

@@ -31,7 +31,10 @@ export default defineApp({
 });
 `;
 
-/** Runs a test in a folder that is gone afterwards. */
+/** Programs that a test started and has not ended. */
+const running = new Set<RunningProgram>();
+
+/** Runs a test in a folder that is gone afterwards, as is every program that the test started. */
 export async function inFolder(
   files: Readonly<Record<string, string | Uint8Array>>,
   test: (folder: string) => Promise<void>,
@@ -44,6 +47,7 @@ export async function inFolder(
     }
     await test(folder);
   } finally {
+    for (const program of running) await program.stop("SIGKILL");
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -68,9 +72,11 @@ export class RunningProgram {
   readonly #output: Promise<unknown>;
   stdout = "";
   stderr = "";
+  isOver = false;
 
   constructor(args: readonly string[], options: RunOptions) {
     this.#child = command(args, options).spawn();
+    running.add(this);
     this.#output = Promise.all([
       this.#collect(this.#child.stdout, (text) => this.stdout += text),
       this.#collect(this.#child.stderr, (text) => this.stderr += text),
@@ -84,8 +90,6 @@ export class RunningProgram {
     assert(!program.isOver, program.stderr);
     return program;
   }
-
-  isOver = false;
 
   /** Where it serves, as its first line says. */
   get url(): string {
@@ -107,6 +111,7 @@ export class RunningProgram {
   async end(): Promise<number> {
     const { code } = await inTime(this.#child.status, "the end of the program");
     await this.#output;
+    running.delete(this);
     return code;
   }
 

@@ -118,6 +118,28 @@ export async function withListeningDoors(
   assertEquals(failures, []);
 }
 
+/** A timer that was asked for. */
+export interface Interval {
+  readonly work: () => void;
+  readonly ms: number;
+}
+
+/** Runs a test in which intervals pass, and the time is, as the test says. */
+export async function withOwnTime(
+  test: (intervals: readonly Interval[], setTime: (ms: number) => void) => Promise<void>,
+): Promise<void> {
+  const real = { setInterval: globalThis.setInterval, now: Date.now };
+  const intervals: Interval[] = [];
+  const capture = (work: () => void, ms: number) => void intervals.push({ work, ms });
+  globalThis.setInterval = capture as unknown as typeof setInterval;
+  try {
+    await test(intervals, (ms) => Date.now = () => ms);
+  } finally {
+    globalThis.setInterval = real.setInterval;
+    Date.now = real.now;
+  }
+}
+
 /** A token of a principal, good for a minute. */
 export function tokenOf(principal: string, seconds = 60): Promise<string> {
   return issueToken(principal, seconds, SECRET);

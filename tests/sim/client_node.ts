@@ -160,9 +160,10 @@ export class ClientNode {
   }
 
   /** True when there is nothing left to do. */
-  isSettled(cursor: number): boolean {
+  isSettled(cursor: number, epoch: string): boolean {
     const { machine } = this;
-    return machine !== null && machine.pending.length === 0 && machine.cursor === cursor &&
+    const isThere = machine?.cursor === cursor && (machine.epoch === epoch || cursor === 0);
+    return machine !== null && isThere && machine.pending.length === 0 &&
       this.storage.isIdle && (machine.isLive || this.#parts.transport === "http");
   }
 

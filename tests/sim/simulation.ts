@@ -211,10 +211,12 @@ class Simulation {
 
   #settle(when: string): void {
     const cursorOf = ({ scope }: ClientNode) => this.judge.history.scope(scope).changes.length;
+    const { epoch } = this.judge.history;
     const isSettled = () =>
-      this.#clients.every((client) => client.isSettled(cursorOf(client))) && this.#server.isIdle;
+      this.#clients.every((client) => client.isSettled(cursorOf(client), epoch)) &&
+      this.#server.isIdle;
     if (!this.world.run(this.world.now + SETTLE_MS_MAX, isSettled)) {
-      const late = this.#clients.filter((client) => !client.isSettled(cursorOf(client)));
+      const late = this.#clients.filter((client) => !client.isSettled(cursorOf(client), epoch));
       const states = late.map((client) => client.describe(cursorOf(client))).join("; ");
       throw new BrokenPromise("settles", `${when}, ${SETTLE_MS_MAX} ms were not enough: ${states}`);
     }

@@ -74,6 +74,7 @@ export class ClientShell {
       received: (message) => this.#received(message),
       closed: () => this.#closed(),
       failed: (error) => this.#failed(error),
+      refused: (error) => this.#options.onError?.(error),
     });
     this.#persistence = choosePersistence(app.name, this.#scope, options);
     this.#queueLane = new StorageLane(

@@ -93,6 +93,7 @@ export class LiveConnection {
   /** Asks for an address and opens it; whatever was under way before is called off. */
   async #connect(): Promise<void> {
     clearTimeout(this.#retry);
+    if (this.#socket !== null) return;
     this.#abort.abort();
     const { signal } = this.#abort = new AbortController();
     let url: string;
