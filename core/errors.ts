@@ -56,6 +56,8 @@ export class DriftlessError extends Error {
   }
 }
 
+const REJECTION = Symbol.for("driftless.rejection");
+
 /**
  * Thrown by a mutator to refuse: the mutation leaves no effect, and its author is told the reason.
  *
@@ -71,9 +73,19 @@ export class DriftlessError extends Error {
  * ```
  */
 export class Rejection extends DriftlessError {
+  /** Known to every copy of this module: an app file may come with a copy of its own. */
+  readonly [REJECTION] = true;
+
   constructor(message: string, code: ErrorCode = "rejected") {
     super(code, message);
   }
+}
+
+/** The rejection that `error` is, whichever copy of this module made it. */
+export function asRejection(error: unknown): Rejection | undefined {
+  if (error instanceof Rejection) return error;
+  if (!(error instanceof Error) || !(REJECTION in error) || !("code" in error)) return undefined;
+  return isErrorCode(error.code) ? new Rejection(error.message, error.code) : undefined;
 }
 
 /** True when `value` is one of the documented codes. */

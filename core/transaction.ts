@@ -13,7 +13,7 @@ import type {
   Table,
   Transaction,
 } from "./app.ts";
-import { DriftlessError, Rejection } from "./errors.ts";
+import { asRejection, DriftlessError, Rejection } from "./errors.ts";
 import {
   canonicalText,
   checkJson,
@@ -85,7 +85,7 @@ export function runMutation(
     try {
       returned = mutator.run(run.tables(), args, context) as unknown;
     } catch (error) {
-      throw isRefusal(error) ? error : failed(mutation, error);
+      throw refusalIn(error) ?? failed(mutation, error);
     } finally {
       run.close();
     }
@@ -254,9 +254,11 @@ function validated(schema: StandardSchemaV1, value: unknown, what: string): unkn
 }
 
 /** A refusal, or a failure of the store on its way through; an app cannot pass for the engine. */
-function isRefusal(error: unknown): boolean {
-  if (!(error instanceof DriftlessError) || error.code === "sequence_gap") return false;
-  return !(error instanceof Rejection && error.code === "store_failed");
+function refusalIn(error: unknown): DriftlessError | undefined {
+  const rejection = asRejection(error);
+  const refusal = rejection ?? (error instanceof DriftlessError ? error : undefined);
+  if (refusal?.code === "sequence_gap") return undefined;
+  return rejection?.code === "store_failed" ? undefined : refusal;
 }
 
 function failed(mutation: Mutation, cause: unknown): DriftlessError {

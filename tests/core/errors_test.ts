@@ -8,7 +8,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import { invariant, unreachable } from "../../core/assert.ts";
-import { DriftlessError, ERROR_STATUS, isErrorCode, Rejection } from "../../core/errors.ts";
+import {
+  asRejection,
+  DriftlessError,
+  ERROR_STATUS,
+  isErrorCode,
+  Rejection,
+} from "../../core/errors.ts";
 import { randomId } from "../../core/ports.ts";
 
 Deno.test("every code has the status of a refusal or a failure", () => {
@@ -65,4 +71,20 @@ Deno.test("randomId is its bytes as lower-case hexadecimal", () => {
   const random = { bytes: (length: number) => Uint8Array.from({ length }, (_, i) => i * 17) };
   assertStrictEquals(randomId(random, 4), "00112233");
   assertStrictEquals(randomId(random).length, 32);
+});
+
+Deno.test("asRejection knows a rejection of another copy of the module, and nothing that poses as one", () => {
+  const own = new Rejection("no");
+  assertStrictEquals(asRejection(own), own);
+  const brand = Symbol.for("driftless.rejection");
+  const foreign = Object.assign(new Error("not today"), { [brand]: true, code: "conflict" });
+  assertEquals([asRejection(foreign)?.code, asRejection(foreign)?.message], [
+    "conflict",
+    "not today",
+  ]);
+  for (const other of [new Error("x"), "x", null, { [brand]: true, code: "conflict" }]) {
+    assertStrictEquals(asRejection(other), undefined);
+  }
+  const unknown = Object.assign(new Error("x"), { [brand]: true, code: "made_up" });
+  assertStrictEquals(asRejection(unknown), undefined);
 });

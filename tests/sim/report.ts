@@ -1,13 +1,15 @@
-/** What a person needs to see when a world has broken a promise. */
+/** What a person needs to see of a world. */
 import type { SimResult } from "./simulation.ts";
 
-/** The report of a failure: what broke, in which world, how it came about, how to see it again. */
+/** What broke, in which world, how it came about, and how to see it again. */
 export function reportOf({ options, failure, hash, tail }: SimResult): string {
+  const { seed } = options;
+  const verdict = failure === null ? "kept every promise" : `broke "${failure.promise}"`;
   return [
-    `seed ${options.seed} broke "${failure?.promise}" (trace ${hash})`,
+    `seed ${seed} ${verdict} (trace ${hash})`,
     JSON.stringify(options),
     ...tail,
-    failure?.message ?? "",
-    `deno task sim --seed ${options.seed}`,
+    ...(failure === null ? [] : [failure.message]),
+    `deno task sim --seed ${seed}`,
   ].join("\n");
 }

@@ -1,12 +1,16 @@
 /**
  * `deno task sim`: runs worlds until one breaks a promise.
  *
- *     deno task sim --seed 7               one world, with its trace
+ *     deno task sim --seed 7               one world, with the end of its trace
  *     deno task sim --seed 7 --seeds 5000  that many, from there on
+ *     deno task sim --seeds 5000 --keep    does not stop at the first failure
+ *     deno task sim --seed 7 --shrink      makes a failure smaller, for cases/
+ *     deno task sim --mutants              hunts the planted bugs of mutants.ts
  */
 import { parseArgs } from "node:util";
 import { hunt, MUTANTS, SEEDS_DEFAULT } from "./mutants.ts";
 import { reportOf } from "./report.ts";
+import { shrink } from "./shrink.ts";
 import { simulate } from "./simulation.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -18,24 +22,32 @@ async function main(args: string[]): Promise<number> {
       seed: { type: "string", default: "1" },
       seeds: { type: "string", default: "1" },
       keep: { type: "boolean", default: false },
+      shrink: { type: "boolean", default: false },
       mutants: { type: "boolean", default: false },
       name: { type: "string", default: "" },
     },
   });
   if (values.mutants) return await huntAll(values.name);
-  const first = Number(values.seed);
-  const count = Number(values.seeds);
+  const seed = Number(values.seed);
+  if (values.shrink) return shrinkOne(seed);
+  return values.seeds === "1" ? runOne(seed) : runMany(seed, Number(values.seeds), values.keep);
+}
+
+function runOne(seed: number): number {
+  const result = simulate(seed);
+  console.log(reportOf(result));
+  return result.failure === null ? 0 : 1;
+}
+
+function runMany(first: number, count: number, keepsGoing: boolean): number {
   const start = performance.now();
   const failures = new Map<string, number[]>();
   for (let seed = first; seed < first + count; seed++) {
     const result = simulate(seed);
-    if (result.failure === null) {
-      if (count === 1) console.log(result.tail.join("\n"), result.hash);
-      continue;
-    }
-    const seeds = failures.get(result.failure.promise) ?? [];
-    failures.set(result.failure.promise, [...seeds, seed]);
-    if (values.keep) continue;
+    if (result.failure === null) continue;
+    const { promise } = result.failure;
+    failures.set(promise, [...failures.get(promise) ?? [], seed]);
+    if (keepsGoing) continue;
     console.log(reportOf(result));
     return 1;
   }
@@ -43,6 +55,19 @@ async function main(args: string[]): Promise<number> {
   for (const [promise, seeds] of failures) console.log(`${promise}: ${seeds.join(" ")}`);
   console.log(`${count} seeds in ${seconds.toFixed(1)} s: ${(count / seconds).toFixed(0)}/s`);
   return failures.size === 0 ? 0 : 1;
+}
+
+function shrinkOne(seed: number): number {
+  const result = simulate(seed);
+  if (result.failure === null) {
+    console.log(`seed ${seed} breaks nothing`);
+    return 1;
+  }
+  const smallest = shrink(result);
+  console.log(reportOf(smallest));
+  const { options, failure } = smallest;
+  console.log(JSON.stringify({ why: failure?.message, options }, null, 2));
+  return 0;
 }
 
 /** Hunts the mutants with this in their names; every one that gets away needs its reason. */

@@ -64,7 +64,7 @@ export class ServerNode {
     this.#world = world;
     this.#options = options;
     this.#judge = judge;
-    this.clock = new WallClock(world, options.skewMs === 0 ? 0 : drawSkew(world, options));
+    this.clock = new WallClock(world, world.prng.between(-options.skewMs, options.skewMs));
     judge.isBarred = (principal) => this.barred.has(principal);
     this.app = simulatedApp((request) => this.#authorize(request));
     this.#store = this.#openStore("epoch-0", []);
@@ -318,8 +318,4 @@ export class ServerNode {
     const bar = this.barred.get(principal?.id ?? "");
     return bar === undefined || (bar === "write" && action === "read");
   }
-}
-
-function drawSkew(world: World, { skewMs }: SimOptions): number {
-  return world.prng.between(-skewMs, skewMs);
 }

@@ -16,7 +16,7 @@ export interface SimResult {
   readonly hash: string;
   readonly events: number;
   readonly decisions: number;
-  /** Rows of every scope at the end, and what was decided, without times. */
+  /** What was decided, and the records at the end: nothing in it depends on a clock. */
   readonly state: string;
   readonly tail: readonly string[];
 }
@@ -47,7 +47,11 @@ export function simulate(seed: number, overrides: Partial<SimOptions> = {}): Sim
     hash: world.hash,
     events: world.events,
     decisions: decisions.length,
-    state: Array.from(scopes, ([name, { rows }]) => `${name}:${rows.hash}`).join(" "),
+    state: [
+      ...decisions.map(({ code }) => code),
+      // Ids that rules make have a time in them.
+      ...Array.from(scopes, ([, { rows }]) => [...rows.rows.values()].sort()),
+    ].join(" "),
     tail: world.tail,
   };
 }

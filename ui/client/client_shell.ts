@@ -1,4 +1,4 @@
-/** The shell around the sync machine: storage lanes, the live connection, HTTP in its absence, timers. */
+/** The shell around the sync machine: storage lanes, the live connection, HTTP in its absence. */
 import type { AnyApp } from "../../core/app.ts";
 import { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
@@ -6,12 +6,14 @@ import { DEFAULT_SCOPE, type Mutation } from "../../core/mutation.ts";
 import type { PersistBatch, Persistence, ReplicaMove } from "../../core/persistence.ts";
 import type { Pending } from "../../core/queue.ts";
 import type { DownMessage } from "../../core/wire/messages.ts";
+import { callBack } from "./callbacks.ts";
+import { choosePersistence } from "./choose_persistence.ts";
 import type { Changes, ClientOptions, CollectionView } from "./create_client.ts";
-import { HttpSync } from "./http_sync.ts";
-import { IdbPersistence } from "./idb_persistence.ts";
+import { HttpRounds } from "./http_rounds.ts";
+import { HttpSync, RefusedError } from "./http_sync.ts";
 import { LiveConnection } from "./live_connection.ts";
-import { MemoryPersistence } from "./memory_persistence.ts";
 import { StorageLane } from "./storage_lanes.ts";
+import { Topics } from "./topics.ts";
 
 /** The client has not been started, or was stopped. */
 export class NotStartedError extends Error {
@@ -27,10 +29,18 @@ const PUSH_INTERVAL_MS = 1_000;
 const PULL_INTERVAL_MS = 30_000;
 const HEARTBEAT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How long to stay away at least after the server failed, in milliseconds. */
+const FAILURE_MS_MIN = 1_000;
 
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: DriftlessError) => void;
+}
+
+/** What the machine reported while it handled an event. */
+interface Failure {
+  readonly error: DriftlessError;
+  readonly retryAfterMs: number;
 }
 
 /** What `createClient` returns. */
@@ -38,43 +48,62 @@ export class ClientShell {
   readonly #app: AnyApp;
   readonly #options: ClientOptions;
   readonly #scope: string;
-  readonly #http: HttpSync;
+  readonly #rounds: HttpRounds;
   readonly #live: LiveConnection;
+  readonly #topics: Topics;
   readonly #persistence: Persistence;
   readonly #queueLane: StorageLane<PersistBatch>;
   readonly #rowsLane: StorageLane<ReplicaMove>;
   readonly #listeners = new Set<(changes: Changes) => void>();
-  readonly #topics = new Map<string, Set<(data: unknown) => void>>();
   readonly #waiters = new Map<number, Waiter>();
+  readonly #conditions = new Map<() => boolean, () => void>();
   #machine: SyncClient | null = null;
-  #starting = false;
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
   #offline = false;
+  /** Whether the network is used: the client runs, and is not switched offline. */
+  #isNetworking = false;
   #online = false;
-  #abort = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #pulledAt = -Infinity;
-  #round: Promise<void> | null = null;
-  #loading: Promise<void> | null = null;
+  /** Counts live connections; 0 while there is none. */
+  #connection = 0;
+  #connections = 0;
+  /** Whether the machine knows of the live connection. */
+  #isGreeted = false;
+  /** Whether the live connection has announced more than it has brought. */
+  #isBehind = false;
+  #failure: Failure | null = null;
 
   constructor(app: AnyApp, options: ClientOptions) {
     this.#app = app;
     this.#options = options;
     this.#scope = options.scope ?? DEFAULT_SCOPE;
     const { token } = options;
-    this.#http = new HttpSync({
+    const http = new HttpSync({
       url: options.url ?? globalThis.location?.origin,
       fetch: options.fetch ?? ((...args) => fetch(...args)),
       token: async () => typeof token === "function" ? await token() : token,
       timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
     });
+    this.#rounds = new HttpRounds({
+      http,
+      scope: this.#scope,
+      pushIntervalMs: options.pushIntervalMs ?? PUSH_INTERVAL_MS,
+      pullIntervalMs: options.pullIntervalMs ?? PULL_INTERVAL_MS,
+      isConnected: () => this.#connection !== 0,
+      decided: () => this.#notify([]),
+      failed: (error) => this.#failed(error),
+    });
     this.#live = new LiveConnection({
-      liveUrl: (signal) => this.#http.liveUrl(signal),
+      liveUrl: (signal) => http.liveUrl(signal),
       heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
       opened: () => this.#opened(),
       received: (message) => this.#received(message),
       closed: () => this.#closed(),
       failed: (error) => this.#failed(error),
-      refused: (error) => this.#options.onError?.(error),
+      refused: (error) => callBack(this.#options.onError, error),
+    });
+    this.#topics = new Topics((message) => {
+      if (this.#machine?.isLive) this.#live.send(message);
     });
     this.#persistence = choosePersistence(app.name, this.#scope, options);
     this.#queueLane = new StorageLane(
@@ -88,14 +117,14 @@ export class ClientShell {
   }
 
   async start(): Promise<void> {
-    if (this.#starting) throw new AlreadyStartedError("Cannot start a client that is running");
-    this.#starting = true;
-    this.#abort = new AbortController();
+    if (this.#starting !== null) {
+      throw new AlreadyStartedError("Cannot start a client that is running");
+    }
+    this.#starting = this.#load();
     try {
-      const persisted = await this.#persistence.load();
-      this.#machine = this.#createMachine(persisted);
+      await this.#starting;
     } catch (error) {
-      this.#starting = false;
+      this.#starting = null;
       throw error;
     }
     this.#notify("everything");
@@ -105,31 +134,31 @@ export class ClientShell {
   }
 
   async stop(): Promise<void> {
+    await this.#starting?.catch(() => {});
     if (this.#machine === null) {
       throw new NotStartedError("Cannot stop a client that is not running");
     }
-    globalThis.removeEventListener?.("online", this.#onNetwork);
-    globalThis.removeEventListener?.("offline", this.#onNetwork);
-    this.#goOffline();
-    await Promise.allSettled([this.#round, this.#loading]);
-    await Promise.all([this.#queueLane.idle(), this.#rowsLane.idle()]);
-    await this.#persistence.close();
-    this.#machine = null;
-    this.#starting = false;
+    await (this.#stopping ??= this.#halt());
   }
 
   async sync(): Promise<void> {
-    this.#running();
+    const machine = this.#running();
     if (this.#offline) throw new DriftlessError("unavailable", "The client is switched offline");
-    await this.#round?.catch(() => {});
     await this.#queueLane.idle();
-    await this.#startRound();
+    await this.#when(() => this.#connection === 0 || machine.isLive);
+    if (await this.#syncLive(machine)) return;
+    // One that is under way may have passed by what was added since.
+    await this.#rounds.idle();
+    await this.#rounds.sync();
   }
 
   async mutate(name: string, args: unknown): Promise<Mutation> {
     const { mutation, token } = this.#running().mutate(name, args);
+    const stored = new Promise<void>((resolve, reject) => {
+      this.#waiters.set(token, { resolve, reject });
+    });
     this.#notify([]);
-    await new Promise<void>((resolve, reject) => this.#waiters.set(token, { resolve, reject }));
+    await stored;
     return mutation;
   }
 
@@ -148,8 +177,10 @@ export class ClientShell {
   }
 
   subscribe(listener: (changes: Changes) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    // Its own, so that one who subscribes the same function twice can stop one of them.
+    const own = (changes: Changes) => listener(changes);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
   }
 
   get isOnline(): boolean {
@@ -171,28 +202,41 @@ export class ClientShell {
   setOffline(offline: boolean): void {
     if (offline === this.#offline) return;
     this.#offline = offline;
-    if (this.#machine === null) return;
+    if (this.#machine === null || this.#stopping !== null) return;
     if (offline) this.#goOffline();
     else this.#goOnline();
   }
 
   subscribeTopic(topic: string, listener: (data: unknown) => void): () => void {
-    let listeners = this.#topics.get(topic);
-    if (listeners === undefined) {
-      this.#topics.set(topic, listeners = new Set());
-      this.#live.send({ kind: "subscribe", topic });
-    }
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size > 0 || this.#topics.get(topic) !== listeners) return;
-      this.#topics.delete(topic);
-      this.#live.send({ kind: "unsubscribe", topic });
-    };
+    return this.#topics.subscribe(topic, listener);
   }
 
   publish(topic: string, data: unknown): void {
-    this.#live.send({ kind: "publish", topic, data: JSON.stringify(data) ?? "null" });
+    this.#topics.publish(topic, data);
+  }
+
+  async #load(): Promise<void> {
+    try {
+      this.#machine = this.#createMachine(await this.#persistence.load());
+    } catch (error) {
+      await this.#persistence.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #halt(): Promise<void> {
+    globalThis.removeEventListener?.("online", this.#onNetwork);
+    globalThis.removeEventListener?.("offline", this.#onNetwork);
+    this.#goOffline();
+    try {
+      await this.#rounds.idle();
+      await Promise.all([this.#queueLane.idle(), this.#rowsLane.idle()]);
+      await this.#persistence.close();
+    } finally {
+      this.#machine = null;
+      this.#starting = null;
+      this.#stopping = null;
+    }
   }
 
   #createMachine(persisted: Awaited<ReturnType<Persistence["load"]>>): SyncClient {
@@ -209,17 +253,12 @@ export class ClientShell {
           if (batch.replica !== undefined) this.#rowsLane.add(batch.replica);
         },
         send: (message) => this.#live.send(message),
-        needSnapshot: () => this.#loadSnapshot(),
+        needSnapshot: () => this.#rounds.needSnapshot(),
         changed: (changes) => this.#notify(changes),
-        rejected: (rejected) => this.#options.onRejected?.(rejected),
+        rejected: (rejected) => callBack(this.#options.onRejected, rejected),
         synced: (cursor) => this.#synced(cursor),
-        failed: (error, retryAfterMs) => {
-          this.#failed(error);
-          if (error.code !== "store_failed") this.#live.restart(Math.max(retryAfterMs, 1_000));
-        },
-        event: (topic, data) => {
-          for (const listener of this.#topics.get(topic) ?? []) listener(JSON.parse(data));
-        },
+        failed: (error, retryAfterMs) => this.#failure = { error, retryAfterMs },
+        event: (topic, data) => this.#topics.deliver(topic, data),
       },
     });
   }
@@ -227,124 +266,119 @@ export class ClientShell {
   #stored(batches: readonly PersistBatch[], error: DriftlessError | null): void {
     const tokens = batches.map(({ token }) => token);
     if (error === null) this.#machine?.persisted(...tokens);
+    else for (const token of tokens) this.#machine?.persistFailed(token, error);
     for (const token of tokens) {
       const waiter = this.#waiters.get(token);
       this.#waiters.delete(token);
-      if (error === null) {
-        waiter?.resolve();
-      } else {
-        this.#machine?.persistFailed(token, error);
-        waiter?.reject(error);
-      }
+      if (error === null) waiter?.resolve();
+      else waiter?.reject(error);
     }
+    const failure = this.#takeFailure();
+    if (failure !== null) this.#failed(failure.error);
     this.#notify([]);
   }
 
   #goOnline(): void {
-    this.#abort = new AbortController();
+    this.#isNetworking = true;
+    this.#rounds.open(this.#running());
     this.#live.open();
-    this.#tick();
   }
 
   #goOffline(): void {
-    clearTimeout(this.#timer);
-    this.#abort.abort();
+    this.#isNetworking = false;
+    this.#rounds.close();
     this.#live.close();
     this.#setOnline(false);
   }
 
   readonly #onNetwork = () => {
-    if (!this.#offline) this.#live.hurry();
+    if (!this.#isNetworking) return;
+    this.#rounds.hurry();
+    this.#live.hurry();
   };
 
-  #opened(): void {
+  async #opened(): Promise<void> {
+    const connection = this.#connection = ++this.#connections;
+    await this.#rounds.finish();
+    if (connection !== this.#connection) return;
+    this.#isGreeted = true;
     this.#machine?.connected();
   }
 
   #received(message: DownMessage): void {
+    const { kind } = message;
+    if (kind === "welcome" || kind === "poke") this.#isBehind = true;
     this.#machine?.received(message);
-    if (message.kind === "welcome") {
+    if (kind === "welcome" && this.#machine?.isLive) {
       this.#setOnline(true);
-      for (const topic of this.#topics.keys()) this.#live.send({ kind: "subscribe", topic });
+      this.#topics.resume();
     }
-    if (message.kind !== "pong") this.#notify([]);
+    if (this.#rounds.needsSnapshot && this.#isGreeted) this.#loadSnapshot();
+    const failure = this.#takeFailure();
+    if (failure !== null) {
+      this.#failed(failure.error);
+      this.#live.restart(Math.max(failure.retryAfterMs, FAILURE_MS_MIN));
+    }
+    if (kind !== "pong" && kind !== "event") this.#notify([]);
+    this.#review();
   }
 
   #closed(): void {
-    this.#machine?.disconnected();
+    this.#connection = 0;
+    if (this.#isGreeted) this.#machine?.disconnected();
+    this.#isGreeted = false;
     this.#setOnline(false);
+    this.#review();
   }
 
   #synced(cursor: number): void {
+    this.#isBehind = false;
     this.#setOnline(true);
-    this.#options.onSync?.(cursor);
+    callBack(this.#options.onSync, cursor);
   }
 
-  /** While there is no live connection, the queue and the log move over HTTP. */
-  #tick(): void {
-    clearTimeout(this.#timer);
-    const { pushIntervalMs = PUSH_INTERVAL_MS, pullIntervalMs = PULL_INTERVAL_MS } = this.#options;
-    this.#timer = setTimeout(async () => {
-      const machine = this.#machine;
-      if (machine === null || this.#offline) return;
-      const waiting = machine.pending.some(({ state }) => state === "queued");
-      const due = performance.now() - this.#pulledAt >= pullIntervalMs;
-      if (!machine.isLive && this.#loading === null && (waiting || due)) {
-        await this.#startRound().catch((error) => this.#failed(error));
-      }
-      if (!this.#offline && this.#machine !== null) this.#tick();
-    }, pushIntervalMs);
+  /** Loads what the live connection cannot bring. Without it the connection is of no use. */
+  #loadSnapshot(): void {
+    const connection = this.#connection;
+    this.#rounds.loadSnapshot().catch((error: DriftlessError) => {
+      if (connection !== this.#connection) return;
+      this.#failed(error);
+      this.#live.restart(error instanceof RefusedError ? error.retryAfterMs : 0);
+    });
   }
 
-  #startRound(): Promise<void> {
-    this.#round ??= this.#syncOverHttp().finally(() => this.#round = null);
-    return this.#round;
+  /** Syncs over the live connection; false when there is none, or none any more. */
+  async #syncLive(machine: SyncClient): Promise<boolean> {
+    const connection = this.#connection;
+    const isLost = () => connection === 0 || connection !== this.#connection;
+    const last = machine.pending.at(-1);
+    const isUndecided = () =>
+      machine.pending.some((one) => one === last && one.state !== "acknowledged");
+    await this.#when(() => isLost() || !isUndecided());
+    await this.#live.roundTrip();
+    await this.#when(() => isLost() || !this.#isBehind);
+    return !isLost();
   }
 
-  async #syncOverHttp(): Promise<void> {
-    const machine = this.#running();
-    const { signal } = this.#abort;
-    this.#pulledAt = performance.now();
-    for (let batch = machine.takeBatch(); batch.length > 0; batch = machine.takeBatch()) {
-      try {
-        const { results, epoch } = await this.#http.push(batch, signal);
-        machine.decided(results, epoch);
-      } catch (error) {
-        machine.pushFailed();
-        throw error;
-      }
-      this.#notify([]);
+  /** Resolves when the condition holds, which may change with what the live connection brings. */
+  async #when(condition: () => boolean): Promise<void> {
+    if (!condition()) {
+      await new Promise<void>((resolve) => this.#conditions.set(condition, resolve));
     }
-    if (machine.cursor === 0) return await this.#loadSnapshot();
-    try {
-      for (let more = true; more;) {
-        const page = await this.#http.pull(this.#scope, machine.cursor, signal);
-        machine.pulled(page);
-        ({ more } = page);
-      }
-    } catch (error) {
-      if (!(error instanceof DriftlessError) || error.code !== "cursor_too_old") throw error;
-      await this.#loadSnapshot();
-    }
-    if (this.#loading !== null) await this.#loading;
   }
 
-  /** Fetches a snapshot; one at a time. A failure is reported, and the connection tries again. */
-  #loadSnapshot(): Promise<void> {
-    const { signal } = this.#abort;
-    this.#loading ??= (async () => {
-      try {
-        const snapshot = await this.#http.snapshot(this.#scope, signal);
-        this.#machine?.snapshotLoaded(snapshot);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#failed(error as DriftlessError);
-        this.#live.restart(0);
-      } finally {
-        this.#loading = null;
-      }
-    })();
-    return this.#loading;
+  #review(): void {
+    for (const [condition, resolve] of this.#conditions) {
+      if (!condition()) continue;
+      this.#conditions.delete(condition);
+      resolve();
+    }
+  }
+
+  #takeFailure(): Failure | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
   }
 
   #running(): SyncClient {
@@ -353,29 +387,19 @@ export class ClientShell {
   }
 
   #setOnline(online: boolean): void {
-    if (online === this.#online) return;
-    this.#online = online;
-    if (online) this.#options.onOnline?.();
-    else this.#options.onOffline?.();
+    const now = online && this.#isNetworking;
+    if (now === this.#online) return;
+    this.#online = now;
+    callBack(now ? this.#options.onOnline : this.#options.onOffline);
     this.#notify([]);
   }
 
   #failed(error: DriftlessError): void {
     if (error.code === "unavailable") this.#setOnline(this.#machine?.isLive ?? false);
-    this.#options.onError?.(error);
+    callBack(this.#options.onError, error);
   }
 
   #notify(changes: Changes): void {
-    for (const listener of this.#listeners) listener(changes);
+    for (const listener of [...this.#listeners]) callBack(listener, changes);
   }
-}
-
-function choosePersistence(app: string, scope: string, options: ClientOptions): Persistence {
-  const { persistence, user = "", storageName = "" } = options;
-  if (typeof persistence === "object") return persistence;
-  const indexeddb = persistence === "indexeddb" ||
-    (persistence === undefined && typeof indexedDB !== "undefined");
-  if (!indexeddb) return new MemoryPersistence();
-  const parts = [app, user, scope, storageName].map(encodeURIComponent);
-  return new IdbPersistence(`driftless/${parts.join("/")}`);
 }

@@ -118,8 +118,8 @@ export interface Client<A extends AnyApp> {
  * const app = defineApp({ name: "notes", collections: { note } });
  *
  * const client = createClient(app, { url: "http://127.0.0.1:8000", persistence: "memory" });
- * await client.start();
  * client.setOffline(true);
+ * await client.start();
  * await client.mutate("note.create", { id: "n1", data: { text: "Works without a server" } });
  * if (client.collection("note").get("n1")?.text !== "Works without a server") throw new Error();
  * await client.stop();

@@ -103,20 +103,14 @@ export class HttpSync {
     signal: AbortSignal,
     read: (answer: JsonObject) => T,
   ): Promise<T> {
-    const { url, fetch, timeoutMs } = this.#options;
-    const headers = await this.#headers();
+    const { url, timeoutMs } = this.#options;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     let response: Response;
     let answer: unknown;
     try {
-      signal.throwIfAborted();
-      response = await fetch(new URL(`.${path}`, this.#base), {
-        method: "POST",
-        headers,
-        body: JSON.stringify(body),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      });
-      answer = parsed(await response.text());
+      ({ response, answer } = await within(limit, () => this.#exchange(path, body, limit)));
     } catch (cause) {
+      if (cause instanceof DriftlessError) throw cause;
       throw new DriftlessError("unavailable", `Cannot reach ${url}`, { cause });
     }
     if (!response.ok) throw this.#refusal(response, isJsonObject(answer) ? answer : {});
@@ -126,6 +120,18 @@ export class HttpSync {
       const message = `Cannot use ${url}: what it answers is no answer of a Driftless server`;
       throw new DriftlessError("unavailable", message, { cause });
     }
+  }
+
+  async #exchange(
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: Response; readonly answer: unknown }> {
+    const { fetch } = this.#options;
+    const headers = await this.#headers();
+    const init = { method: "POST", headers, body: JSON.stringify(body), signal };
+    const response = await fetch(new URL(`.${path}`, this.#base), init);
+    return { response, answer: parsed(await response.text()) };
   }
 
   async #headers(): Promise<Headers> {
@@ -162,6 +168,14 @@ function baseOf(url: string | undefined): URL {
   base.search = base.hash = "";
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   return base;
+}
+
+/** What the work gives, unless the signal ends it: an app's `fetch` or `token` may not listen to one. */
+async function within<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  return await Promise.race([work(), promise]);
 }
 
 function resultOf(value: Json): WireResult {

@@ -48,6 +48,8 @@ export class LiveConnection {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
+  /** Pings of this connection that were not answered, oldest first, each with who waits for it. */
+  #pings: (() => void)[] = [];
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -72,6 +74,11 @@ export class LiveConnection {
   /** Sends a message, if there is a connection. */
   send(message: UpMessage): void {
     if (this.#socket?.readyState === OPEN) this.#socket.send(encodeUp(0, message));
+  }
+
+  /** Resolves when the server has answered everything up to now, or the connection is gone. */
+  roundTrip(): Promise<void> {
+    return new Promise((resolve) => this.#probe(resolve));
   }
 
   /** Tries at once instead of waiting: the network may be back. */
@@ -145,6 +152,7 @@ export class LiveConnection {
     }
     if (isOfUse(message)) this.#attempts = 0;
     this.#options.received(message);
+    if (message.kind === "pong") this.#pings.shift()?.();
   }
 
   /** Forgets the socket before closing it: a dead one may report its end much later, or never. */
@@ -156,6 +164,7 @@ export class LiveConnection {
     this.#socket = null;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
+    for (const answered of this.#pings.splice(0)) answered();
     if (this.#opened) this.#options.closed();
     else if (this.#wanted) this.#options.refused(unopened());
   }
@@ -169,7 +178,9 @@ export class LiveConnection {
     );
   }
 
-  #probe(): void {
+  #probe(answered: () => void = () => {}): void {
+    if (this.#socket?.readyState !== OPEN) return answered();
+    this.#pings.push(answered);
     this.send({ kind: "ping" });
     this.#expect();
   }

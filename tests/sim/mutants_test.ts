@@ -1,0 +1,42 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { dirname } from "node:path";
+import { hunt, type Mutant, MUTANTS } from "./mutants.ts";
+
+const ROOT = dirname(dirname(import.meta.dirname ?? ""));
+
+/** Caught within a few seeds; `deno task sim --mutants` hunts them all. */
+const QUICK: readonly string[] = [
+  "acknowledges before the commit",
+  "no dedupe by id",
+  "outcome not recorded for rejected",
+  "acknowledged leaves the view before its changes arrived",
+  "cursor set by a push result",
+  "conflict clears the whole queue",
+  "rejection not rolled back",
+  "rebase skipped when rows moved",
+  "tombstone forgets stamps",
+];
+
+for (const name of QUICK) {
+  Deno.test(`the simulation catches a planted bug: ${name}`, async () => {
+    const mutant = MUTANTS.find((other) => other.name === name);
+    assert(mutant !== undefined);
+    const { seed } = await hunt(ROOT, mutant);
+    assert(seed !== null, "it got away");
+  });
+}
+
+Deno.test("every planted bug still has its place, and is caught or explained", async () => {
+  for (const { name, file, find, replace, seeds, survives } of MUTANTS) {
+    const text = await Deno.readTextFile(`${ROOT}/${file}`);
+    assertEquals(text.split(find).length, 2, `"${name}" stands once in ${file}`);
+    assert(!text.includes(replace) || find.includes(replace), `"${name}" changes ${file}`);
+    assert(seeds === undefined || survives === undefined, `"${name}" is caught or explained`);
+  }
+  assertEquals(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
+});
+
+Deno.test("a planted bug whose place is gone fails", async () => {
+  const gone: Mutant = { name: "gone", file: "core/queue.ts", find: "no such text", replace: "" };
+  await assertRejects(() => hunt(ROOT, gone), TypeError, "does not stand once");
+});
