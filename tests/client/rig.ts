@@ -2,11 +2,17 @@
 import { assertEquals } from "@std/assert";
 import * as v from "valibot";
 import { type AnyApp, collection, defineApp } from "../../core/app.ts";
-import { Rejection } from "../../core/errors.ts";
+import { type DriftlessError, Rejection } from "../../core/errors.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
+import type {
+  PersistBatch,
+  PersistedClient,
+  Persistence,
+  ReplicaMove,
+} from "../../core/persistence.ts";
 import type { Store } from "../../core/store.ts";
 import { openToAll } from "../../edge/admission.ts";
-import { createHandler, type HandlerOptions } from "../../edge/handler.ts";
+import { createHandler, type Handler, type HandlerOptions } from "../../edge/handler.ts";
 import { listenNode } from "../../edge/listen_node.ts";
 import { createLog } from "../../edge/log.ts";
 import type { Socket } from "../../edge/socket.ts";
@@ -58,12 +64,15 @@ export interface RigServerOptions extends Partial<HandlerOptions> {
 /** How long a state may take to come, in milliseconds: a hang fails, a slow machine does not. */
 const EVENTUALLY_MS_MAX = 10_000;
 const POLL_MS = 4;
+/** Longer than any test, in milliseconds. */
+const NEVER_MS = 600_000;
 /** How long a server waits for its peers to say goodbye, in milliseconds. */
 const SHUTDOWN_MS = 200;
 
 /** A server at a port, in the hands of a test. */
 export class RigServer implements AsyncDisposable {
-  readonly store: Store;
+  /** What the next start serves. */
+  store: Store;
   /** Paths of the requests that came, in order; upgrades are `/_live`. */
   readonly requests: string[] = [];
   gate: Gate = () => {};
@@ -73,6 +82,7 @@ export class RigServer implements AsyncDisposable {
   readonly #options: RigServerOptions;
   readonly #sockets = new Set<Socket>();
   readonly #failures: unknown[] = [];
+  #handler: Handler | null = null;
   #stop: (() => Promise<void>) | null = null;
 
   private constructor(options: RigServerOptions) {
@@ -142,6 +152,7 @@ export class RigServer implements AsyncDisposable {
       failed: (error) => void this.#failures.push(error),
     });
     this.port = listener.port;
+    this.#handler = handler;
     this.#stop = async () => {
       await listener.shutdown(SHUTDOWN_MS);
       handler.close();
@@ -152,6 +163,12 @@ export class RigServer implements AsyncDisposable {
   async stop(): Promise<void> {
     await this.#stop?.();
     this.#stop = null;
+  }
+
+  /** What the server itself answers. */
+  answer(request: Request): Promise<Response> {
+    if (this.#handler === null) throw new Error("The server does not run");
+    return this.#handler.fetch(request);
   }
 
   /** Cuts every live connection, as a network does. */
@@ -171,28 +188,77 @@ export class RigServer implements AsyncDisposable {
   }
 }
 
+/** Storage in memory that waits, or fails, when the test says so. */
+export class FaultyPersistence implements Persistence {
+  readonly memory: MemoryPersistence;
+  /** What the next writes to the queue fail with, in order; `null` is a write that works. */
+  readonly queueFaults: (DriftlessError | null)[] = [];
+  readonly rowFaults: (DriftlessError | null)[] = [];
+  loadFault: DriftlessError | null = null;
+  /** How many writes to the queue have begun. */
+  queueWrites = 0;
+  #gate: Promise<void> = Promise.resolve();
+  #open = () => {};
+
+  /** What is stored already may be given. */
+  constructor(memory: MemoryPersistence = new MemoryPersistence()) {
+    this.memory = memory;
+  }
+
+  /** Writes wait from now on. */
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    this.#open = resolve;
+  }
+
+  /** Writes go on. */
+  release(): void {
+    this.#open();
+  }
+
+  load(): Promise<PersistedClient | null> {
+    return this.loadFault === null ? this.memory.load() : Promise.reject(this.loadFault);
+  }
+
+  async saveQueue(batches: readonly PersistBatch[]): Promise<void> {
+    this.queueWrites++;
+    const fault = this.queueFaults.shift() ?? null;
+    await this.#gate;
+    if (fault !== null) throw fault;
+    await this.memory.saveQueue(batches);
+  }
+
+  async saveRows(moves: readonly ReplicaMove[]): Promise<void> {
+    const fault = this.rowFaults.shift() ?? null;
+    await this.#gate;
+    if (fault !== null) throw fault;
+    await this.memory.saveRows(moves);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 /** A client of a test, and everything that it reported. */
 export class Device implements AsyncDisposable {
   readonly client: RigClient;
-  readonly persistence: MemoryPersistence;
   readonly errors: string[] = [];
   readonly cursors: number[] = [];
   readonly rejected: string[] = [];
   /** `online` and `offline`, in order. */
   readonly network: string[] = [];
+  /** What subscribers were told that differs; notices of the status alone are left out. */
   readonly changes: Changes[] = [];
   /** Every value of a counter that a subscriber could see, without repeats in a row. */
   readonly values: number[] = [];
 
   private constructor(options: ClientOptions) {
-    this.persistence = options.persistence instanceof MemoryPersistence
-      ? options.persistence
-      : new MemoryPersistence();
     this.client = createClient(app, {
-      persistence: this.persistence,
-      heartbeatMs: 5_000,
-      pushIntervalMs: 20,
-      pullIntervalMs: 40,
+      persistence: "memory",
+      // HTTP comes in only where a test is about it.
+      pushIntervalMs: NEVER_MS,
       onError: (error) => void this.errors.push(`${error.code}: ${error.message}`),
       onSync: (cursor) => void this.cursors.push(cursor),
       onOnline: () => void this.network.push("online"),
@@ -202,7 +268,7 @@ export class Device implements AsyncDisposable {
       ...options,
     });
     this.client.subscribe((changes) => {
-      this.changes.push(changes);
+      if (changes.length > 0) this.changes.push(changes);
       const value = this.value();
       if (this.values.at(-1) !== value) this.values.push(value);
     });

@@ -118,6 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: QUEUE,
     find: `if (pending.state !== "local") pending.state = "queued";`,
     replace: `if (pending.state === "sent") pending.state = "queued";`,
+    seeds: 3_000,
   },
   {
     name: "cursor set by a push result",
@@ -169,16 +170,25 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `return epoch === "never";`,
   },
   {
+    name: "an answer of another history is taken for ours",
+    file: CLIENT,
+    find:
+      "    if (this.#isElsewhere(epoch)) return this.#otherHistory();\n    if (this.#snapshot.epoch",
+    replace: "    if (this.#snapshot.epoch",
+  },
+  {
     name: "a snapshot of another history keeps acknowledgements",
     file: CLIENT,
     find: "if (this.#isElsewhere(epoch) && !this.#isStranded) this.#leaveHistory();",
     replace: "",
+    seeds: 3_000,
   },
   {
     name: "a push that failed over HTTP is forgotten",
     file: CLIENT,
     find: "  pushFailed(): void {\n    this.#queue.requeue();\n    this.#flush();\n",
     replace: "  pushFailed(): void {\n    this.#queue.requeue();\n",
+    seeds: 3_000,
   },
   {
     name: "pokes passed over are never asked for",
@@ -192,6 +202,13 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLIENT,
     find: "    this.#queue.remove(new Set(lost));\n    this.#changed",
     replace: "    this.#changed",
+  },
+  {
+    name: "what storage refused is not told again",
+    file: "core/unsaved.ts",
+    find: "    this.#isBehind = true;\n",
+    replace: "    this.#stale = [];\n",
+    seeds: 4_000,
   },
   {
     name: "renumber keeps the old count",
@@ -256,8 +273,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "storage holds visible mutations for ever",
     file: CLIENT,
-    find: "this.#stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);",
-    replace: "this.#stale = [];",
+    find: "const stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);",
+    replace: "const stale: number[] = [];",
     survives: "the next change or answer takes them out; until then an effect shows twice",
   },
 ];
@@ -266,7 +283,7 @@ export const MUTANTS: readonly Mutant[] = [
 export async function hunt(root: string, mutant: Mutant): Promise<Verdict> {
   const folder = `${root}/build/mutants/${crypto.randomUUID()}`;
   try {
-    for (const part of ["core", "core/wire", "tests/sim"]) {
+    for (const part of ["core", "core/wire", "tests/sim", "tests/sim/cases"]) {
       await copyFiles(`${root}/${part}`, `${folder}/${part}`);
     }
     await plant(folder, mutant);
@@ -301,7 +318,10 @@ async function runCopy(
 ): Promise<{ seed: number | null; promise: string }> {
   const signal = AbortSignal.timeout(RUN_MS_MAX);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "tests/sim/run.ts", "--seed", "1", "--seeds", `${seeds}`],
+    args: [
+      ...["run", "--no-check", "--allow-read", "tests/sim/run.ts"],
+      ...["--cases", "--seed", "1", "--seeds", `${seeds}`],
+    ],
     cwd: folder,
     stdin: "null",
     signal,

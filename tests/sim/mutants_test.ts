@@ -30,7 +30,7 @@ Deno.test("every planted bug still has its place, and is caught or explained", a
   for (const { name, file, find, replace, seeds, survives } of MUTANTS) {
     const text = await Deno.readTextFile(`${ROOT}/${file}`);
     assertEquals(text.split(find).length, 2, `"${name}" stands once in ${file}`);
-    assert(!text.includes(replace) || find.includes(replace), `"${name}" changes ${file}`);
+    assert(find !== replace, `"${name}" changes ${file}`);
     assert(seeds === undefined || survives === undefined, `"${name}" is caught or explained`);
   }
   assertEquals(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);

@@ -81,7 +81,7 @@ export function drawOptions(seed: number): SimOptions {
     const drawn = draw();
     return prng.chance(chance) ? drawn : otherwise;
   };
-  const transport = (): Transport => prng.pick(["live", "live", "http", "mixed", "mixed"]);
+  const transport = (): Transport => prng.pick(["live", "live", "http", "http", "mixed", "mixed"]);
   const blobs = prng.chance(0.15);
   return {
     seed,

@@ -5,12 +5,13 @@
  *     deno task sim --seed 7 --seeds 5000  that many, from there on
  *     deno task sim --seeds 5000 --keep    does not stop at the first failure
  *     deno task sim --seed 7 --shrink      makes a failure smaller, for cases/
+ *     deno task sim --seeds 100 --cases    replays the failures of the past first
  *     deno task sim --mutants              hunts the planted bugs of mutants.ts
  */
 import { parseArgs } from "node:util";
 import { hunt, MUTANTS, SEEDS_DEFAULT } from "./mutants.ts";
 import { reportOf } from "./report.ts";
-import { shrink } from "./shrink.ts";
+import { readCases, shrink } from "./shrink.ts";
 import { simulate } from "./simulation.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -22,6 +23,7 @@ async function main(args: string[]): Promise<number> {
       seed: { type: "string", default: "1" },
       seeds: { type: "string", default: "1" },
       keep: { type: "boolean", default: false },
+      cases: { type: "boolean", default: false },
       shrink: { type: "boolean", default: false },
       mutants: { type: "boolean", default: false },
       name: { type: "string", default: "" },
@@ -29,8 +31,19 @@ async function main(args: string[]): Promise<number> {
   });
   if (values.mutants) return await huntAll(values.name);
   const seed = Number(values.seed);
+  if (values.cases && !await replayCases()) return 1;
   if (values.shrink) return shrinkOne(seed);
   return values.seeds === "1" ? runOne(seed) : runMany(seed, Number(values.seeds), values.keep);
+}
+
+async function replayCases(): Promise<boolean> {
+  for (const { options } of await readCases()) {
+    const result = simulate(options.seed, options);
+    if (result.failure === null) continue;
+    console.log(reportOf(result));
+    return false;
+  }
+  return true;
 }
 
 function runOne(seed: number): number {

@@ -42,6 +42,16 @@ const WITHOUT: readonly Partial<SimOptions>[] = [
   { accessFlipMeanMs: 0 },
 ];
 
+/** The cases that are kept. */
+export async function readCases(): Promise<readonly Case[]> {
+  const folder = new URL("cases/", import.meta.url);
+  const cases: Case[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    cases.push(JSON.parse(await Deno.readTextFile(new URL(name, folder))));
+  }
+  return cases;
+}
+
 /** The smallest failure of the same promise that is found by leaving out one thing after another. */
 export function shrink(failed: SimResult): SimResult {
   let best = failed;

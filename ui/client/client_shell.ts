@@ -2,13 +2,14 @@
 import type { AnyApp } from "../../core/app.ts";
 import { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
-import { DEFAULT_SCOPE, type Mutation } from "../../core/mutation.ts";
+import { checkScope, type Mutation } from "../../core/mutation.ts";
 import type { PersistBatch, Persistence, ReplicaMove } from "../../core/persistence.ts";
 import type { Pending } from "../../core/queue.ts";
 import type { DownMessage } from "../../core/wire/messages.ts";
 import { callBack } from "./callbacks.ts";
 import { choosePersistence } from "./choose_persistence.ts";
 import type { Changes, ClientOptions, CollectionView } from "./create_client.ts";
+import { Conditions } from "./conditions.ts";
 import { HttpRounds } from "./http_rounds.ts";
 import { HttpSync, RefusedError } from "./http_sync.ts";
 import { LiveConnection } from "./live_connection.ts";
@@ -56,7 +57,7 @@ export class ClientShell {
   readonly #rowsLane: StorageLane<ReplicaMove>;
   readonly #listeners = new Set<(changes: Changes) => void>();
   readonly #waiters = new Map<number, Waiter>();
-  readonly #conditions = new Map<() => boolean, () => void>();
+  readonly #conditions = new Conditions();
   #machine: SyncClient | null = null;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -76,7 +77,7 @@ export class ClientShell {
   constructor(app: AnyApp, options: ClientOptions) {
     this.#app = app;
     this.#options = options;
-    this.#scope = options.scope ?? DEFAULT_SCOPE;
+    this.#scope = checkScope(options.scope);
     const { token } = options;
     const http = new HttpSync({
       url: options.url ?? globalThis.location?.origin,
@@ -145,7 +146,7 @@ export class ClientShell {
     const machine = this.#running();
     if (this.#offline) throw new DriftlessError("unavailable", "The client is switched offline");
     await this.#queueLane.idle();
-    await this.#when(() => this.#connection === 0 || machine.isLive);
+    await this.#conditions.met(() => this.#connection === 0 || machine.isLive);
     if (await this.#syncLive(machine)) return;
     // One that is under way may have passed by what was added since.
     await this.#rounds.idle();
@@ -320,7 +321,7 @@ export class ClientShell {
       this.#live.restart(Math.max(failure.retryAfterMs, FAILURE_MS_MIN));
     }
     if (kind !== "pong" && kind !== "event") this.#notify([]);
-    this.#review();
+    this.#conditions.review();
   }
 
   #closed(): void {
@@ -328,7 +329,7 @@ export class ClientShell {
     if (this.#isGreeted) this.#machine?.disconnected();
     this.#isGreeted = false;
     this.#setOnline(false);
-    this.#review();
+    this.#conditions.review();
   }
 
   #synced(cursor: number): void {
@@ -354,25 +355,10 @@ export class ClientShell {
     const last = machine.pending.at(-1);
     const isUndecided = () =>
       machine.pending.some((one) => one === last && one.state !== "acknowledged");
-    await this.#when(() => isLost() || !isUndecided());
+    await this.#conditions.met(() => isLost() || !isUndecided());
     await this.#live.roundTrip();
-    await this.#when(() => isLost() || !this.#isBehind);
+    await this.#conditions.met(() => isLost() || !this.#isBehind);
     return !isLost();
-  }
-
-  /** Resolves when the condition holds, which may change with what the live connection brings. */
-  async #when(condition: () => boolean): Promise<void> {
-    if (!condition()) {
-      await new Promise<void>((resolve) => this.#conditions.set(condition, resolve));
-    }
-  }
-
-  #review(): void {
-    for (const [condition, resolve] of this.#conditions) {
-      if (!condition()) continue;
-      this.#conditions.delete(condition);
-      resolve();
-    }
   }
 
   #takeFailure(): Failure | null {
