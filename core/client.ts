@@ -259,8 +259,10 @@ export class SyncClient {
     if (this.#isElsewhere(message.epoch)) return this.#otherHistory();
     const { decidedSeq } = this.#identity;
     const undecided = this.#queue.undecidedCount;
-    if (message.lastSeq < decidedSeq || message.lastSeq > decidedSeq + undecided) {
-      // The server lost decisions, or somebody else has used this client id.
+    // A server that lost decisions, as one restored from a backup, may have other rows at this cursor.
+    if (message.lastSeq < decidedSeq) return this.#otherHistory();
+    if (message.lastSeq > decidedSeq + undecided) {
+      // Somebody else has used this client id.
       this.#renumber();
       return this.connected();
     }
@@ -366,8 +368,10 @@ export class SyncClient {
 
   /** The server's numbering differs from ours. */
   #gap(lastSeq: number): void {
+    const { decidedSeq } = this.#identity;
     this.#queue.requeue();
-    if (lastSeq === this.#identity.decidedSeq) return;
+    if (lastSeq === decidedSeq) return;
+    if (lastSeq < decidedSeq) return this.#otherHistory();
     this.#renumber();
     if (this.#connection !== "offline") this.connected();
   }

@@ -3,7 +3,14 @@ import type { AxeResults } from "axe-core";
 import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { join } from "node:path";
 import { DOING_TASKS_MAX, titleProblem } from "../../ui/demo/app.ts";
-import { browserTest, complaintsOf, eventually, type Stage, startServer } from "./harness.ts";
+import {
+  browserTest,
+  complaintsOf,
+  eventually,
+  isSame,
+  type Stage,
+  startServer,
+} from "./harness.ts";
 
 interface Demo {
   readonly page: Page;
@@ -43,13 +50,15 @@ async function openWithSamples(stage: Stage, options?: BrowserContextOptions): P
 /** Both panes and the server show the same tasks, and nothing waits. */
 async function settled({ ada, ben, server }: Demo, count: number): Promise<void> {
   await eventually(() => server.getByTestId("row").count(), count);
-  const confirmed = await server.getByTestId("row").evaluateAll((rows: HTMLElement[]) =>
-    rows.map(({ dataset }) => `${dataset.lane} ${dataset.id}`)
-  );
+  const confirmed = () =>
+    server.getByTestId("row").evaluateAll((rows: HTMLElement[]) =>
+      rows.map(({ dataset }) => `${dataset.lane} ${dataset.id}`)
+    );
   for (const pane of [ada, ben]) {
-    await eventually(() => tasksOf(pane), confirmed);
     await eventually(() => pane.getByTestId("pending-count").innerText(), "0");
     assertEquals(await pane.getByTestId("pending").count(), 0);
+    // The server's rows may still be on their way: both are read anew until they agree.
+    await eventually(async () => isSame(await tasksOf(pane), await confirmed()), true);
   }
   await eventually(() => server.getByTestId("step").allInnerTexts(), ["in step", "in step"]);
 }

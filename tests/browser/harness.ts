@@ -158,7 +158,8 @@ export async function eventually<T>(read: () => Promise<T>, expected: T): Promis
   assertEquals(actual, expected);
 }
 
-function isSame(actual: unknown, expected: unknown): boolean {
+/** True when two values are the same as JSON. */
+export function isSame(actual: unknown, expected: unknown): boolean {
   return JSON.stringify(actual) === JSON.stringify(expected);
 }
 
