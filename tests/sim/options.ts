@@ -37,6 +37,8 @@ export interface SimOptions {
   readonly storageFailChance: number;
   readonly groupDelayMs: number;
   readonly pokesFirst: boolean;
+  /** Chance that sessions do not hear of a commit, as if another process had made it, until later. */
+  readonly unheardChance: number;
   readonly serverCrashMeanMs: number;
   /** Chance that a commit is cut short by a crash, before, in, or after it. */
   readonly commitCrashChance: number;
@@ -53,8 +55,8 @@ export interface SimOptions {
 
 /**
  * Whether an answer always reaches a live client before the rows that it is about. After a restart or
- * a snapshot, behind a cut connection whose last push arrives late, and with a host that pokes before
- * it answers, the rows may come first; then an effect shows twice until the answer is there.
+ * a snapshot, and behind a cut connection whose last push arrives late, the rows may come first; then
+ * an effect shows twice until the answer is there.
  */
 export function answersComeFirst(options: SimOptions): boolean {
   const rates = [
@@ -67,8 +69,7 @@ export function answersComeFirst(options: SimOptions): boolean {
     options.offlineMeanMs,
     options.clogChance,
   ];
-  return rates.every((rate) => rate === 0) && options.restoreMeanMs === 0 && !options.flood &&
-    !options.pokesFirst;
+  return rates.every((rate) => rate === 0) && options.restoreMeanMs === 0 && !options.flood;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -111,6 +112,7 @@ export function drawOptions(seed: number): SimOptions {
     storageFailChance: some(0.2, () => prng.float() * 0.1, 0),
     groupDelayMs: prng.pick([0, 0, 5, 60]),
     pokesFirst: prng.chance(0.5),
+    unheardChance: some(0.15, () => prng.float() * 0.5, 0),
     serverCrashMeanMs: some(0.4, () => prng.between(3000, 12_000), 0),
     commitCrashChance: some(0.4, () => prng.float() * 0.15, 0),
     storeFailChance: some(0.2, () => prng.float() * 0.1, 0),

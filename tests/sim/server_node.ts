@@ -37,6 +37,8 @@ class Crash extends Error {
 const DOWN_MS = 800;
 /** How long it keeps a connection that says nothing, in milliseconds. */
 const SILENT_MS = 12_000;
+/** How long a commit that nobody was told of goes unheard, on average, in milliseconds. */
+const UNHEARD_MS = 400;
 /** Writes of one transaction that a fault chooses among; more than that means at the commit. */
 const FAULT_WRITES_MAX = 30;
 
@@ -289,6 +291,7 @@ export class ServerNode {
   #tell(group: readonly Waiting[], { results, commits }: PushOutcome): void {
     const acks = group.map(({ decided }, index) => () => decided(results[index] ?? []));
     const pokes = commits.flatMap(({ scope, changes }) => {
+      if (this.#isUnheard(scope)) return [];
       const poke = new CommitPoke(changes);
       return [...this.#sessions.values()].map((session) => () => session.committed(scope, poke));
     });
@@ -300,6 +303,19 @@ export class ServerNode {
       effect();
     }
     if (crashes) this.crash();
+  }
+
+  /** Draws whether a commit goes unheard; then the sessions catch up later. */
+  #isUnheard(scope: string): boolean {
+    const { prng } = this.#world;
+    if (this.healed || !prng.chance(this.#options.unheardChance)) return false;
+    const life = this.#life;
+    this.#world.after(prng.wait(UNHEARD_MS), "server catches up", () => {
+      if (life !== this.#life) return;
+      const { cursor } = this.#store.head(scope);
+      for (const session of this.#sessions.values()) session.advanced(scope, cursor);
+    });
+    return true;
   }
 
   #planFault(): void {

@@ -32,6 +32,7 @@ const WITHOUT: readonly Partial<SimOptions>[] = [
   { storageFailChance: 0 },
   { groupDelayMs: 0 },
   { pokesFirst: false },
+  { unheardChance: 0 },
   { serverCrashMeanMs: 0 },
   { commitCrashChance: 0 },
   { storeFailChance: 0 },
