@@ -152,8 +152,11 @@ Deno.test("a server that says when to come back is left alone until then", async
   await using server = await RigServer.start();
   const body = { code: "rate_limited", error: "Too many", retry_after_ms: 60_000 };
   server.gate = () => Response.json(body, { status: 429 });
-  await using device = await Device.start({ url: server.url, ...FAST });
+  await using device = Device.create({ url: server.url, ...FAST });
+  device.client.setOffline(true);
+  await device.client.start();
   await device.add();
+  device.client.setOffline(false);
   await until(() => device.errors.length === 2);
   await pause(COUNT_MS);
   assertEquals(server.requests.toSorted(), ["/_live/ticket", "/_sync/push"]);

@@ -185,12 +185,16 @@ Deno.test("a callback that throws hurts neither the client nor the others", asyn
     const fail = () => {
       throw new TypeError("a fault in the app");
     };
+    let isLost = false;
     await using device = Device.create({
       url: server.url,
       onError: fail,
       onSync: fail,
       onOnline: () => Promise.reject(new TypeError("a fault in the app")),
-      onOffline: fail,
+      onOffline: () => {
+        isLost = true;
+        fail();
+      },
       onRejected: fail,
     });
     device.client.subscribe(fail);
@@ -203,7 +207,7 @@ Deno.test("a callback that throws hurts neither the client nor the others", asyn
     await device.settled();
     await device.client.sync();
     server.cut();
-    await until(() => !device.client.isOnline);
+    await until(() => isLost);
     await device.add();
     await device.settled();
     assertEquals(device.value(), 2);

@@ -297,6 +297,35 @@ Deno.test("an answer that stops half-way is unavailable after the timeout", asyn
   });
 });
 
+Deno.test("an answer that keeps coming may take longer than the timeout", async () => {
+  const parts = [`{"da`, `ta":{}`, `,"curs`, `or":0,`, `"time"`, `:0,"ep`, `och":"e"}`];
+  const slow = () =>
+    new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        const part = parts.shift();
+        if (part === undefined) controller.close();
+        else controller.enqueue(new TextEncoder().encode(part));
+      },
+    });
+  await withAnswers(() => new Response(slow()), async (url) => {
+    const { cursor } = await httpOf(url, { timeoutMs: 1_000 }).snapshot("s", never());
+    assertEquals(cursor, 0);
+  });
+});
+
+Deno.test("a fetch or a token that never comes, and listens to nothing, is given up", async () => {
+  const nothing = () => new Promise<never>(() => {});
+  for (const options of [{ fetch: nothing }, { token: nothing }]) {
+    const http = httpOf("http://h.example", { timeoutMs: 30, ...options });
+    assertEquals((await failureOf(http.liveUrl(never()))).code, "unavailable");
+    const { signal, abort } = abortable();
+    const call = failureOf(httpOf("http://h.example", options).liveUrl(signal));
+    abort();
+    assertEquals((await call).code, "unavailable");
+  }
+});
+
 Deno.test("a request that is called off ends at once", async () => {
   const answer = Promise.withResolvers<Response>();
   await withAnswers(() => answer.promise, async (url, seen) => {

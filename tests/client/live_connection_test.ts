@@ -313,7 +313,7 @@ Deno.test("a server that answers pings is kept", async () => {
   await using end = await LiveEnd.start((socket) => {
     socket.send(encodeDown(0, { kind: "pong", time: 0 }));
   });
-  using probe = new Probe({ liveUrl: end.liveUrl, heartbeatMs: 600 });
+  using probe = new Probe({ liveUrl: end.liveUrl, heartbeatMs: 1_000 });
   probe.connection.open();
   await until(() => probe.count("pong") === 2);
   assertEquals(probe.log, ["opened", "pong", "pong"]);

@@ -38,6 +38,7 @@ Deno.test("whoever follows a topic hears its messages, their author too, and nob
     b.client.subscribeTopic("chat", (data) => heard.b?.push(data));
     b.client.subscribeTopic("other", (data) => heard.other?.push(data));
     await publishUntilHeard(a, "chat", heard.b ?? []);
+    await until(() => heard.a?.includes("it is") === true);
     heard.a = [];
     const messages = [1, "two", { three: [3, null] }, null, false];
     for (const message of messages) a.client.publish("chat", message);
@@ -123,9 +124,12 @@ Deno.test("topics are followed again after a reconnect, also ones from before th
   await Promise.all([a.client.start(), b.client.start()]);
   await publishUntilHeard(a, "t", heard);
   for (let round = 0; round < 2; round++) {
+    server.refusesSockets = true;
     server.cut();
     await until(() => !a.client.isOnline && !b.client.isOnline);
     a.client.publish("t", "lost");
+    server.refusesSockets = false;
+    globalThis.dispatchEvent(new Event("online"));
     await until(() => a.client.isOnline && b.client.isOnline);
     await publishUntilHeard(a, "t", heard);
     a.client.publish("t", round);

@@ -11,6 +11,9 @@ import { BrokenPromise } from "./world.ts";
 export interface Place {
   readonly device: string;
   readonly index: number;
+  /** What its device had seen then. */
+  readonly cursor: number;
+  readonly epoch: string;
 }
 
 /** Keeps the histories of a world. */
@@ -104,7 +107,10 @@ export class Judge {
       }
       const { client, seq } = outcome;
       const isBarred = this.isBarred(arrived.principal);
-      decided = { ...arrived.mutation, client, seq, serverNow: this.serverNow, isBarred };
+      const place = this.places.get(outcome.mutation);
+      const seenCursor = place?.epoch === this.history.epoch ? place.cursor : 0;
+      const { serverNow } = this;
+      decided = { ...arrived.mutation, client, seq, serverNow, isBarred, seenCursor };
       this.#decided.set(outcome, decided);
     }
     return decided;

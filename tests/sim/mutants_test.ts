@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { dirname } from "node:path";
 import { hunt, type Mutant, MUTANTS } from "./mutants.ts";
 
@@ -21,17 +21,16 @@ for (const name of QUICK) {
   Deno.test(`the simulation catches a planted bug: ${name}`, async () => {
     const mutant = MUTANTS.find((other) => other.name === name);
     assert(mutant !== undefined);
-    const { seed } = await hunt(ROOT, mutant);
-    assert(seed !== null, "it got away");
+    const { by } = await hunt(ROOT, mutant);
+    assertMatch(by ?? "nothing", /^seed /);
   });
 }
 
-Deno.test("every planted bug still has its place, and is caught or explained", async () => {
-  for (const { name, file, find, replace, seeds, survives } of MUTANTS) {
+Deno.test("every planted bug still has its place", async () => {
+  for (const { name, file, find, replace } of MUTANTS) {
     const text = await Deno.readTextFile(`${ROOT}/${file}`);
     assertEquals(text.split(find).length, 2, `"${name}" stands once in ${file}`);
     assert(find !== replace, `"${name}" changes ${file}`);
-    assert(seeds === undefined || survives === undefined, `"${name}" is caught or explained`);
   }
   assertEquals(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
 });

@@ -44,8 +44,9 @@ export class Prng implements Random {
     return low + Math.floor(this.float() * (high - low + 1));
   }
 
+  /** Draws nothing for a chance of 0: a new kind of fault shifts no world that does without it. */
   chance(probability: number): boolean {
-    return this.float() < probability;
+    return probability > 0 && this.float() < probability;
   }
 
   pick<T>(items: readonly [T, ...T[]]): T {

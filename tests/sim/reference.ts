@@ -11,6 +11,7 @@ import { CLOCK_AHEAD_MS_MAX } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import { FRAGILE_REST, LIST_ITEMS_MAX } from "./simulated_app.ts";
 import { RowSet } from "./row_set.ts";
+import { BrokenPromise } from "./world.ts";
 
 /** A mutation as it was decided: with the number and the client that it came with. */
 export interface Decided extends Mutation {
@@ -18,10 +19,12 @@ export interface Decided extends Mutation {
   readonly serverNow: number;
   /** Its author was not allowed to write then. */
   readonly isBarred: boolean;
+  /** The cursor that its author had come to in this history, 0 where that is not known. */
+  readonly seenCursor: number;
 }
 
-/** Where a write stands in the order of writes. */
-type Stamp = readonly [time: number, seq: number, client: string];
+/** Where a write stands in the order of writes, and the cursor that it brought about. */
+type Stamp = readonly [time: number, seq: number, client: string, cursor: number];
 
 interface Row {
   data: Readonly<Record<string, Json>>;
@@ -34,7 +37,7 @@ interface Row {
   cursor: number;
 }
 
-const NEVER: Stamp = [-1, 0, ""];
+const NEVER: Stamp = [-1, 0, "", 0];
 
 class Refusal extends Error {
   readonly code: ErrorCode;
@@ -66,11 +69,9 @@ export class Reference {
     const made = createdAt === 0
       ? Math.max(serverNow, next)
       : Math.min(createdAt, Math.max(serverNow + CLOCK_AHEAD_MS_MAX, next));
-    const draft = new Draft(this.#rows, [
-      made,
-      mutation.seq,
-      mutation.client === "" ? mutation.id : mutation.client,
-    ]);
+    const author = mutation.client === "" ? mutation.id : mutation.client;
+    const stamp: Stamp = [made, mutation.seq, author, this.#cursor + 1];
+    const draft = new Draft(this.#rows, stamp, mutation.seenCursor);
     try {
       runRule(draft, mutation);
     } catch (refusal) {
@@ -106,10 +107,12 @@ class Draft {
   readonly written = new Map<string, Row>();
   readonly #rows: ReadonlyMap<string, Row>;
   readonly #stamp: Stamp;
+  readonly #seenCursor: number;
 
-  constructor(rows: ReadonlyMap<string, Row>, stamp: Stamp) {
+  constructor(rows: ReadonlyMap<string, Row>, stamp: Stamp, seenCursor: number) {
     this.#rows = rows;
     this.#stamp = stamp;
+    this.#seenCursor = seenCursor;
   }
 
   get(key: string): Readonly<Record<string, Json>> | undefined {
@@ -149,6 +152,7 @@ class Draft {
   create(key: string, data: Readonly<Record<string, Json>>): void {
     if (this.get(key) !== undefined) throw new Refusal("conflict");
     const deleted = this.#row(key)?.deleted ?? NEVER;
+    this.#losesTo(deleted);
     this.#set(key, { data, fields: new Map(), base: this.#stamp, deleted });
   }
 
@@ -159,7 +163,7 @@ class Draft {
     const data = { ...row.data };
     const fields = new Map(row.fields);
     for (const [name, value] of Object.entries(changes)) {
-      if (!isLater(this.#stamp, fields.get(name) ?? row.base)) continue;
+      if (this.#losesTo(fields.get(name) ?? row.base)) continue;
       data[name] = value;
       fields.set(name, this.#stamp);
     }
@@ -170,6 +174,18 @@ class Draft {
   bury(key: string): void {
     const row = this.#row(key);
     if (row !== undefined) this.#set(key, { ...row, deleted: later(row.deleted, this.#stamp) });
+  }
+
+  /** Whether another write is newer; one that the author has seen must not be. */
+  #losesTo(other: Stamp): boolean {
+    if (isLater(this.#stamp, other)) return false;
+    if (other[3] <= this.#seenCursor) {
+      throw new BrokenPromise(
+        "causal",
+        `a write of ${this.#stamp} loses to ${other}, which it saw`,
+      );
+    }
+    return true;
   }
 
   #row(key: string): Row | undefined {

@@ -5,11 +5,11 @@
  *     deno task sim --seed 7 --seeds 5000  that many, from there on
  *     deno task sim --seeds 5000 --keep    does not stop at the first failure
  *     deno task sim --seed 7 --shrink      makes a failure smaller, for cases/
- *     deno task sim --seeds 100 --cases    replays the failures of the past first
+ *     deno task sim --seeds 100 --cases    and replays the failures of the past
  *     deno task sim --mutants              hunts the planted bugs of mutants.ts
  */
 import { parseArgs } from "node:util";
-import { hunt, MUTANTS, SEEDS_DEFAULT } from "./mutants.ts";
+import { hunt, MUTANTS } from "./mutants.ts";
 import { reportOf } from "./report.ts";
 import { readCases, shrink } from "./shrink.ts";
 import { simulate } from "./simulation.ts";
@@ -31,19 +31,20 @@ async function main(args: string[]): Promise<number> {
   });
   if (values.mutants) return await huntAll(values.name);
   const seed = Number(values.seed);
-  if (values.cases && !await replayCases()) return 1;
   if (values.shrink) return shrinkOne(seed);
-  return values.seeds === "1" ? runOne(seed) : runMany(seed, Number(values.seeds), values.keep);
+  if (values.seeds === "1") return runOne(seed);
+  return runMany(seed, Number(values.seeds), values.keep) ||
+    (values.cases ? await replayCases() : 0);
 }
 
-async function replayCases(): Promise<boolean> {
-  for (const { options } of await readCases()) {
+async function replayCases(): Promise<number> {
+  for (const { name, options } of await readCases()) {
     const result = simulate(options.seed, options);
     if (result.failure === null) continue;
-    console.log(reportOf(result));
-    return false;
+    console.log(reportOf(result, name));
+    return 1;
   }
-  return true;
+  return 0;
 }
 
 function runOne(seed: number): number {
@@ -87,12 +88,11 @@ function shrinkOne(seed: number): number {
 async function huntAll(name: string): Promise<number> {
   let escaped = 0;
   for (const mutant of MUTANTS.filter((other) => other.name.includes(name))) {
-    const { seed, promise } = await hunt(Deno.cwd(), mutant);
-    const seeds = mutant.seeds ?? SEEDS_DEFAULT;
-    if (seed !== null) console.log(`caught   ${mutant.name}: seed ${seed}, ${promise}`);
+    const { by, promise } = await hunt(Deno.cwd(), mutant);
+    if (by !== null) console.log(`caught   ${mutant.name}: ${promise}, by ${by}`);
     else if (mutant.survives) console.log(`survives ${mutant.name}: ${mutant.survives}`);
-    else console.log(`ESCAPED  ${mutant.name}: ${seeds} seeds`);
-    if (seed === null && mutant.survives === undefined) escaped++;
+    else console.log(`ESCAPED  ${mutant.name}`);
+    if (by === null && mutant.survives === undefined) escaped++;
   }
   return escaped === 0 ? 0 : 1;
 }

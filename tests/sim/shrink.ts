@@ -44,11 +44,11 @@ const WITHOUT: readonly Partial<SimOptions>[] = [
 ];
 
 /** The cases that are kept. */
-export async function readCases(): Promise<readonly Case[]> {
+export async function readCases(): Promise<readonly (Case & { readonly name: string })[]> {
   const folder = new URL("cases/", import.meta.url);
-  const cases: Case[] = [];
+  const cases: (Case & { readonly name: string })[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    cases.push(JSON.parse(await Deno.readTextFile(new URL(name, folder))));
+    cases.push({ ...JSON.parse(await Deno.readTextFile(new URL(name, folder))), name });
   }
   return cases;
 }

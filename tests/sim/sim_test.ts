@@ -11,13 +11,13 @@ const SEEDS_CLOCKS = 15;
 const SEEDS_CANARY = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-function assertKept(result: SimResult): void {
-  assertEquals(result.failure, null, reportOf(result));
+function assertKept(result: SimResult, name?: string): void {
+  assertEquals(result.failure, null, reportOf(result, name));
 }
 
 Deno.test("the failures of the past stay mended", async () => {
   const cases = await readCases();
-  for (const { options } of cases) assertKept(simulate(options.seed, options));
+  for (const { name, options } of cases) assertKept(simulate(options.seed, options), name);
   assertNotEquals(cases.length, 0);
 });
 

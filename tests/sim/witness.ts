@@ -111,7 +111,8 @@ export class Witness {
     const { id } = mutation;
     if (this.#machine !== null) checkShown(mutation, this.#machine);
     const device = `${this.#name}.${this.#incarnation}`;
-    this.#judge.places.set(id, { device, index: this.#made++ });
+    const { cursor = 0, epoch = "" } = this.#machine ?? {};
+    this.#judge.places.set(id, { device, index: this.#made++, cursor, epoch });
     const entry = {
       token,
       isDurable: false,

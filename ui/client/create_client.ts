@@ -37,7 +37,7 @@ export interface ClientOptions {
   readonly pullIntervalMs?: number;
   /** After how much silence the live connection is probed. @default {15000} */
   readonly heartbeatMs?: number;
-  /** How long a request may take. @default {30000} */
+  /** How long the server may be silent during a request. @default {30000} */
   readonly timeoutMs?: number;
   /** In place of the global `fetch`. */
   readonly fetch?: typeof fetch;

@@ -14,7 +14,7 @@ export interface HttpOptions {
   readonly fetch: typeof fetch;
   /** The bearer token, or nothing where a cookie signs the user in. */
   readonly token: () => Promise<string | undefined>;
-  /** How long a request may take, in milliseconds. */
+  /** How long the server may be silent during a request, in milliseconds. */
   readonly timeoutMs: number;
 }
 
@@ -104,14 +104,23 @@ export class HttpSync {
     read: (answer: JsonObject) => T,
   ): Promise<T> {
     const { url, timeoutMs } = this.#options;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const silence = new AbortController();
+    const limit = AbortSignal.any([signal, silence.signal]);
+    const expire = () => silence.abort(new DOMException("The server is silent", "TimeoutError"));
+    let timer = setTimeout(expire, timeoutMs);
+    const heard = () => {
+      clearTimeout(timer);
+      if (!limit.aborted) timer = setTimeout(expire, timeoutMs);
+    };
     let response: Response;
     let answer: unknown;
     try {
-      ({ response, answer } = await within(limit, () => this.#exchange(path, body, limit)));
+      ({ response, answer } = await within(limit, () => this.#exchange(path, body, limit, heard)));
     } catch (cause) {
       if (cause instanceof DriftlessError) throw cause;
       throw new DriftlessError("unavailable", `Cannot reach ${url}`, { cause });
+    } finally {
+      clearTimeout(timer);
     }
     if (!response.ok) throw this.#refusal(response, isJsonObject(answer) ? answer : {});
     try {
@@ -126,12 +135,13 @@ export class HttpSync {
     path: string,
     body: unknown,
     signal: AbortSignal,
+    heard: () => void,
   ): Promise<{ readonly response: Response; readonly answer: unknown }> {
     const { fetch } = this.#options;
     const headers = await this.#headers();
     const init = { method: "POST", headers, body: JSON.stringify(body), signal };
     const response = await fetch(new URL(`.${path}`, this.#base), init);
-    return { response, answer: parsed(await response.text()) };
+    return { response, answer: parsed(await textOf(response, heard)) };
   }
 
   async #headers(): Promise<Headers> {
@@ -176,6 +186,18 @@ async function within<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T
   const { promise, reject } = Promise.withResolvers<never>();
   signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   return await Promise.race([work(), promise]);
+}
+
+/** The body; `heard` is called for each part of it, for a large one may take long to arrive. */
+async function textOf({ body }: Response, heard: () => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  const reader = body?.getReader();
+  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+    heard();
+    text += decoder.decode(part.value, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function resultOf(value: Json): WireResult {
