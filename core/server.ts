@@ -201,7 +201,8 @@ export class SyncServer {
     if (seen !== undefined) {
       // A client that was renumbered sends what another number already brought here.
       const isNext = client !== "" && seq === lastSeq + 1;
-      if (isNext) this.#advance(mutation, principal, this.#clock.now());
+      const time = Math.max(this.#clock.now(), record?.time ?? 0);
+      if (isNext) this.#advance(mutation, principal, time);
       return {
         ...this.#refused(mutation, isNext ? seq : lastSeq, seen.code, seen.error),
         ok: seen.code === null,
@@ -211,16 +212,17 @@ export class SyncServer {
       const message = `Cannot take mutation ${seq} of this client: the next one is ${lastSeq + 1}`;
       return this.#refused(mutation, lastSeq, "sequence_gap", message);
     }
-    return this.#run(principal, mutation);
+    return this.#run(principal, mutation, record?.time ?? 0);
   }
 
   /** Runs a mutation that is new and next in line, and records the outcome, whatever it is. */
-  #run(principal: Principal | null, mutation: Mutation): MutationResult {
+  #run(principal: Principal | null, mutation: Mutation, clientTime: number): MutationResult {
     const { scope, seq } = mutation;
     const head = this.#store.head(scope);
     const now = this.#clock.now();
-    // Later than every change that its author can have seen, so that it wins over what it builds on.
-    const next = head.time + 1;
+    // Later than every change that its author can have seen, and than its own writes that changed
+    // nothing for others to see, so that it wins over what it builds on.
+    const next = Math.max(head.time, clientTime) + 1;
     const createdAt = mutation.createdAt === 0
       ? Math.max(now, next)
       : Math.min(mutation.createdAt, Math.max(now + CLOCK_AHEAD_MS_MAX, next));

@@ -11,9 +11,8 @@ import { BrokenPromise } from "./world.ts";
 export interface Place {
   readonly device: string;
   readonly index: number;
-  /** What its device had seen then. */
-  readonly cursor: number;
-  readonly epoch: string;
+  /** The changes that its program had been told of then: from after one cursor to another. */
+  readonly seen: { readonly epoch: string; readonly after: number; readonly to: number };
 }
 
 /** Keeps the histories of a world. */
@@ -36,7 +35,7 @@ export class Judge {
   /** How it was decided; a restored history decided it under the same circumstances. */
   readonly #decided = new WeakMap<Outcome, Decided>();
   #references = new Map<string, Reference>();
-  /** The newest number of each client, and the newest mutation of each device. */
+  /** The newest number and time of each client, and the newest mutation of each device. */
   #newest = new Map<string, number>();
 
   constructor(isStorageFaulty: boolean) {
@@ -71,6 +70,7 @@ export class Judge {
       const reference = this.#reference(write.scope);
       if (write.kind === "client") {
         checkNumbering(write.record, this.#newest);
+        this.#newest.set(`time of ${write.record.client}`, write.record.time);
       } else if (write.kind === "outcome") {
         const decided = this.#decidedOf(write.outcome);
         checkDecision(write.outcome, decided, reference.decide(decided));
@@ -108,9 +108,16 @@ export class Judge {
       const { client, seq } = outcome;
       const isBarred = this.isBarred(arrived.principal);
       const place = this.places.get(outcome.mutation);
-      const seenCursor = place?.epoch === this.history.epoch ? place.cursor : 0;
-      const { serverNow } = this;
-      decided = { ...arrived.mutation, client, seq, serverNow, isBarred, seenCursor };
+      const isHere = place?.seen.epoch === this.history.epoch;
+      decided = {
+        ...arrived.mutation,
+        client,
+        seq,
+        isBarred,
+        serverNow: this.serverNow,
+        seen: isHere ? place.seen : { after: 0, to: 0 },
+        clientTime: this.#newest.get(`time of ${client}`) ?? 0,
+      };
       this.#decided.set(outcome, decided);
     }
     return decided;

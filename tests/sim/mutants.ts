@@ -227,6 +227,24 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "    this.#repeatDependants(moved);\n    if (moved.size > 1) return [];\n",
   },
   {
+    name: "what a client has seen does not move its clock",
+    file: "core/client_identity.ts",
+    find: "this.#value = { ...this.#value, time: Math.max(this.#value.time, time) };",
+    replace: "if (time < 0) this.#value = { ...this.#value, time };",
+  },
+  {
+    name: "pokes taken while answers are owed",
+    file: CLIENT,
+    find: "return this.#identity.decidedSeq < this.#owedSeq;",
+    replace: "return this.#identity.decidedSeq < 0;",
+  },
+  {
+    name: "pokes do not wait for answers",
+    file: SESSION,
+    find: "if (channel.undecided > 0) channel.held.push(poke);",
+    replace: "if (channel.undecided < 0) channel.held.push(poke);",
+  },
+  {
     name: "tombstone forgets stamps",
     file: "core/lww.ts",
     find: "  return { ...row, deleted: maxStamp(row.deleted, stamp) };",

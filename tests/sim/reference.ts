@@ -19,8 +19,10 @@ export interface Decided extends Mutation {
   readonly serverNow: number;
   /** Its author was not allowed to write then. */
   readonly isBarred: boolean;
-  /** The cursor that its author had come to in this history, 0 where that is not known. */
-  readonly seenCursor: number;
+  /** The cursors whose changes its author had been told of, in this history. */
+  readonly seen: { readonly after: number; readonly to: number };
+  /** When its client was decided about before, in milliseconds. */
+  readonly clientTime: number;
 }
 
 /** Where a write stands in the order of writes, and the cursor that it brought about. */
@@ -65,13 +67,13 @@ export class Reference {
     if (mutation.isBarred) return "forbidden";
     const { createdAt, serverNow } = mutation;
     // It may always be later than what its author has seen, and never much later than the clock.
-    const next = this.#time + 1;
+    const next = Math.max(this.#time, mutation.clientTime) + 1;
     const made = createdAt === 0
       ? Math.max(serverNow, next)
       : Math.min(createdAt, Math.max(serverNow + CLOCK_AHEAD_MS_MAX, next));
     const author = mutation.client === "" ? mutation.id : mutation.client;
     const stamp: Stamp = [made, mutation.seq, author, this.#cursor + 1];
-    const draft = new Draft(this.#rows, stamp, mutation.seenCursor);
+    const draft = new Draft(this.#rows, stamp, mutation.seen);
     try {
       runRule(draft, mutation);
     } catch (refusal) {
@@ -107,12 +109,12 @@ class Draft {
   readonly written = new Map<string, Row>();
   readonly #rows: ReadonlyMap<string, Row>;
   readonly #stamp: Stamp;
-  readonly #seenCursor: number;
+  readonly #seen: Decided["seen"];
 
-  constructor(rows: ReadonlyMap<string, Row>, stamp: Stamp, seenCursor: number) {
+  constructor(rows: ReadonlyMap<string, Row>, stamp: Stamp, seen: Decided["seen"]) {
     this.#rows = rows;
     this.#stamp = stamp;
-    this.#seenCursor = seenCursor;
+    this.#seen = seen;
   }
 
   get(key: string): Readonly<Record<string, Json>> | undefined {
@@ -179,7 +181,8 @@ class Draft {
   /** Whether another write is newer; one that the author has seen must not be. */
   #losesTo(other: Stamp): boolean {
     if (isLater(this.#stamp, other)) return false;
-    if (other[3] <= this.#seenCursor) {
+    const cursor = other[3];
+    if (cursor > this.#seen.after && cursor <= this.#seen.to) {
       throw new BrokenPromise(
         "causal",
         `a write of ${this.#stamp} loses to ${other}, which it saw`,

@@ -66,6 +66,8 @@ export class Witness {
   #machine: SyncClient | null = null;
   #cursor = 0;
   #incarnation = 0;
+  /** Where the rows stood at the start: their times are not stored with them. */
+  #loadedCursor = 0;
   #made = 0;
 
   constructor(parts: {
@@ -89,7 +91,7 @@ export class Witness {
   /** A program starts over what storage held. */
   begin(machine: SyncClient, rows: readonly SnapshotRow[]): void {
     this.#machine = machine;
-    this.#cursor = machine.cursor;
+    this.#cursor = this.#loadedCursor = machine.cursor;
     this.#replaceRows(rows, machine.cursor, machine.epoch);
     this.#readAll();
     const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
@@ -110,9 +112,10 @@ export class Witness {
   made(mutation: Mutation, token: number): void {
     const { id } = mutation;
     if (this.#machine !== null) checkShown(mutation, this.#machine);
+    const { cursor: to = 0, epoch = "" } = this.#machine ?? {};
+    const seen = { epoch, after: this.#loadedCursor, to };
     const device = `${this.#name}.${this.#incarnation}`;
-    const { cursor = 0, epoch = "" } = this.#machine ?? {};
-    this.#judge.places.set(id, { device, index: this.#made++, cursor, epoch });
+    this.#judge.places.set(id, { device, index: this.#made++, seen });
     const entry = {
       token,
       isDurable: false,
@@ -142,6 +145,7 @@ export class Witness {
     if (move.kind === "snapshot") {
       this.#replaceRows(move.rows, move.cursor, move.epoch);
       this.#cursor = move.cursor;
+      this.#loadedCursor = 0;
       return;
     }
     let next = move.from;
