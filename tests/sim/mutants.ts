@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "last number not advanced on a duplicate",
     file: SERVER,
-    find: "if (isNext) this.#advance(mutation, principal, this.#clock.now());",
+    find: "if (isNext) this.#advance(mutation, principal, time);",
     replace: "",
   },
   {
@@ -84,6 +84,12 @@ export const MUTANTS: readonly Mutant[] = [
     file: SERVER,
     find: ": Math.min(mutation.createdAt, Math.max(now + CLOCK_AHEAD_MS_MAX, next));",
     replace: ": mutation.createdAt;",
+  },
+  {
+    name: "a client's own unseen writes do not move the clock",
+    file: SERVER,
+    find: "const next = Math.max(head.time, clientTime) + 1;",
+    replace: "const next = head.time + 1;",
   },
   {
     name: "a log that was cut is read as whole",
