@@ -43,6 +43,8 @@ export interface MutationResult {
   readonly error: string | null;
   /** Its effects; empty for a repeated mutation. */
   readonly changes: readonly Change[];
+  /** How many there are, of a mutation that was accepted; absent for a repeated one. */
+  readonly changeCount?: number;
 }
 
 /** What a commit added to one scope's log; the base of pokes. */
@@ -261,7 +263,9 @@ export class SyncServer {
       time,
     });
     if (mutation.client !== "") this.#advance(mutation, principal, time);
-    return { id: mutation.id, ok: code === null, cursor, lastSeq: seq, code, error, changes };
+    const { id } = mutation;
+    const result = { id, ok: code === null, cursor, lastSeq: seq, code, error, changes };
+    return code === null ? { ...result, changeCount: changes.length } : result;
   }
 
   #advance(mutation: Mutation, principal: Principal | null, time: number): void {

@@ -27,6 +27,15 @@ export interface WireResult {
   readonly lastSeq: number;
   readonly code: ErrorCode | null;
   readonly error: string | null;
+  /** How many changes it made, the last one at `cursor`; absent when that is not known any more. */
+  readonly changeCount?: number;
+}
+
+/** What one client shows of itself to the others in its scope. */
+export interface WirePeer {
+  readonly client: string;
+  /** JSON text; empty when it has left. */
+  readonly data: string;
 }
 
 /** What a client says. */
@@ -38,12 +47,15 @@ export type UpMessage =
     readonly scope: string;
     readonly cursor: number;
     readonly epoch: string;
+    /** The version of the app that the client runs, when it says so. */
+    readonly appVersion?: number;
   }
   | { readonly kind: "push"; readonly mutations: readonly WireMutation[] }
   | { readonly kind: "next"; readonly cursor: number }
   | { readonly kind: "subscribe"; readonly topic: string }
   | { readonly kind: "unsubscribe"; readonly topic: string }
   | { readonly kind: "publish"; readonly topic: string; readonly data: string }
+  | { readonly kind: "presence"; readonly watch: boolean; readonly data: string }
   | { readonly kind: "ping" };
 
 /** What a server says. */
@@ -70,6 +82,7 @@ export type DownMessage =
     readonly error: string;
     readonly retryAfterMs: number;
   }
+  | { readonly kind: "peers"; readonly all: boolean; readonly peers: readonly WirePeer[] }
   | { readonly kind: "pong"; readonly time: number };
 
 /** A message and the channel that it belongs to. */
@@ -92,13 +105,20 @@ export function encodeDown(channel: number, message: DownMessage): Uint8Array<Ar
     case "poke":
       return finished(proto.Down.encode({ channel, poke: pokeBody(message) }));
     case "ack": {
-      const results = message.results.map((result) => ({
-        ...result,
-        code: result.code ?? "",
-        error: result.error ?? "",
+      const results = message.results.map(({ id, cursor, lastSeq, code, error, changeCount }) => ({
+        id,
+        cursor,
+        lastSeq,
+        code: code ?? "",
+        error: error ?? "",
+        changesPlusOne: changeCount === undefined ? 0 : changeCount + 1,
       }));
       return finished(proto.Down.encode({ channel, ack: { results } }));
     }
+    case "peers":
+      return finished(
+        proto.Down.encode({ channel, peers: { all: message.all, peers: [...message.peers] } }),
+      );
     default: {
       const { kind, ...body } = message;
       return finished(proto.Down.encode({ channel, [kind]: body }));
@@ -134,8 +154,9 @@ export function decodeDown(bytes: Uint8Array): Envelope<DownMessage> {
 
 function upMessage(up: ProtoUp): UpMessage {
   if (up.hello) {
-    const { protocol, client, scope, cursor, epoch } = up.hello as proto.Hello;
-    return { kind: "hello", protocol, client, scope, cursor: integer(cursor), epoch };
+    const { protocol, client, scope, cursor, epoch, appVersion } = up.hello as proto.Hello;
+    const version = appVersion === 0 ? {} : { appVersion };
+    return { kind: "hello", protocol, client, scope, cursor: integer(cursor), epoch, ...version };
   }
   if (up.push) {
     const { mutations } = up.push as proto.Push;
@@ -149,6 +170,10 @@ function upMessage(up: ProtoUp): UpMessage {
   if (up.publish) {
     const { topic, data } = up.publish as proto.Publish;
     return { kind: "publish", topic, data };
+  }
+  if (up.presence) {
+    const { watch, data } = up.presence as proto.Presence;
+    return { kind: "presence", watch, data };
   }
   if (up.ping) return { kind: "ping" };
   throw new DriftlessError("malformed", "Cannot read the message: its kind is unknown");
@@ -179,6 +204,14 @@ function downMessage(down: ProtoDown): DownMessage {
     const { code, error, retryAfterMs } = down.failure as proto.Failure;
     return { kind: "failure", code: errorCode(code), error, retryAfterMs: integer(retryAfterMs) };
   }
+  if (down.peers) {
+    const { all, peers } = down.peers as proto.Peers;
+    const listed = peers.map((item) => {
+      const { client, data } = item as proto.Peer;
+      return { client, data };
+    });
+    return { kind: "peers", all, peers: listed };
+  }
   if (down.pong) return { kind: "pong", time: integer((down.pong as proto.Pong).time) };
   throw new DriftlessError("malformed", "Cannot read the message: its kind is unknown");
 }
@@ -187,7 +220,7 @@ function mutation({ id, name, seq, args, createdAt }: proto.Mutation): WireMutat
   return { id, name, seq: integer(seq), args, createdAt: integer(createdAt) };
 }
 
-function result({ id, cursor, lastSeq, code, error }: proto.Result): WireResult {
+function result({ id, cursor, lastSeq, code, error, changesPlusOne }: proto.Result): WireResult {
   const accepted = code === "";
   return {
     id,
@@ -195,6 +228,7 @@ function result({ id, cursor, lastSeq, code, error }: proto.Result): WireResult 
     lastSeq: integer(lastSeq),
     code: accepted ? null : errorCode(code),
     error: accepted ? null : error,
+    ...(changesPlusOne === 0 ? {} : { changeCount: changesPlusOne - 1 }),
   };
 }
 

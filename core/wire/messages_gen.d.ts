@@ -43,11 +43,14 @@ export namespace driftless {
         /** Up ping. */
         ping?: (driftless.Ping.$Properties|null);
 
+        /** Up presence. */
+        presence?: (driftless.Presence.$Properties|null);
+
         /** Up channel. */
         channel: number;
 
         /** Up kind. */
-        kind?: ("hello"|"push"|"next"|"subscribe"|"unsubscribe"|"publish"|"ping");
+        kind?: ("hello"|"push"|"next"|"subscribe"|"unsubscribe"|"publish"|"ping"|"presence");
 
         /**
          * Creates a new Up instance using the specified properties.
@@ -102,11 +105,14 @@ export namespace driftless {
             /** Up ping */
             ping?: (driftless.Ping.$Properties|null);
 
+            /** Up presence */
+            presence?: (driftless.Presence.$Properties|null);
+
             /** Up channel */
             channel?: (number|null);
 
             /** Up kind */
-            kind?: ("hello"|"push"|"next"|"subscribe"|"unsubscribe"|"publish"|"ping");
+            kind?: ("hello"|"push"|"next"|"subscribe"|"unsubscribe"|"publish"|"ping"|"presence");
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -121,10 +127,11 @@ export namespace driftless {
           unsubscribe?: driftless.Unsubscribe.$Shape|null;
           publish?: driftless.Publish.$Shape|null;
           ping?: driftless.Ping.$Shape|null;
+          presence?: driftless.Presence.$Shape|null;
           channel?: number|null;
           $unknowns?: Uint8Array[];
         } & (
-          ({ kind?: undefined; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null }|{ kind?: "hello"; hello: driftless.Hello.$Shape; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null }|{ kind?: "push"; hello?: null; push: driftless.Push.$Shape; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null }|{ kind?: "next"; hello?: null; push?: null; next: driftless.Next.$Shape; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null }|{ kind?: "subscribe"; hello?: null; push?: null; next?: null; subscribe: driftless.Subscribe.$Shape; unsubscribe?: null; publish?: null; ping?: null }|{ kind?: "unsubscribe"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe: driftless.Unsubscribe.$Shape; publish?: null; ping?: null }|{ kind?: "publish"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish: driftless.Publish.$Shape; ping?: null }|{ kind?: "ping"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping: driftless.Ping.$Shape })
+          ({ kind?: undefined; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null; presence?: null }|{ kind?: "hello"; hello: driftless.Hello.$Shape; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null; presence?: null }|{ kind?: "push"; hello?: null; push: driftless.Push.$Shape; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null; presence?: null }|{ kind?: "next"; hello?: null; push?: null; next: driftless.Next.$Shape; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null; presence?: null }|{ kind?: "subscribe"; hello?: null; push?: null; next?: null; subscribe: driftless.Subscribe.$Shape; unsubscribe?: null; publish?: null; ping?: null; presence?: null }|{ kind?: "unsubscribe"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe: driftless.Unsubscribe.$Shape; publish?: null; ping?: null; presence?: null }|{ kind?: "publish"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish: driftless.Publish.$Shape; ping?: null; presence?: null }|{ kind?: "ping"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping: driftless.Ping.$Shape; presence?: null }|{ kind?: "presence"; hello?: null; push?: null; next?: null; subscribe?: null; unsubscribe?: null; publish?: null; ping?: null; presence: driftless.Presence.$Shape })
         );
     }
 
@@ -165,11 +172,14 @@ export namespace driftless {
         /** Down pong. */
         pong?: (driftless.Pong.$Properties|null);
 
+        /** Down peers. */
+        peers?: (driftless.Peers.$Properties|null);
+
         /** Down channel. */
         channel: number;
 
         /** Down kind. */
-        kind?: ("welcome"|"ack"|"poke"|"event"|"failure"|"pong");
+        kind?: ("welcome"|"ack"|"poke"|"event"|"failure"|"pong"|"peers");
 
         /**
          * Creates a new Down instance using the specified properties.
@@ -221,11 +231,14 @@ export namespace driftless {
             /** Down pong */
             pong?: (driftless.Pong.$Properties|null);
 
+            /** Down peers */
+            peers?: (driftless.Peers.$Properties|null);
+
             /** Down channel */
             channel?: (number|null);
 
             /** Down kind */
-            kind?: ("welcome"|"ack"|"poke"|"event"|"failure"|"pong");
+            kind?: ("welcome"|"ack"|"poke"|"event"|"failure"|"pong"|"peers");
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -239,10 +252,11 @@ export namespace driftless {
           event?: driftless.Event.$Shape|null;
           failure?: driftless.Failure.$Shape|null;
           pong?: driftless.Pong.$Shape|null;
+          peers?: driftless.Peers.$Shape|null;
           channel?: number|null;
           $unknowns?: Uint8Array[];
         } & (
-          ({ kind?: undefined; welcome?: null; ack?: null; poke?: null; event?: null; failure?: null; pong?: null }|{ kind?: "welcome"; welcome: driftless.Welcome.$Shape; ack?: null; poke?: null; event?: null; failure?: null; pong?: null }|{ kind?: "ack"; welcome?: null; ack: driftless.Ack.$Shape; poke?: null; event?: null; failure?: null; pong?: null }|{ kind?: "poke"; welcome?: null; ack?: null; poke: driftless.Poke.$Shape; event?: null; failure?: null; pong?: null }|{ kind?: "event"; welcome?: null; ack?: null; poke?: null; event: driftless.Event.$Shape; failure?: null; pong?: null }|{ kind?: "failure"; welcome?: null; ack?: null; poke?: null; event?: null; failure: driftless.Failure.$Shape; pong?: null }|{ kind?: "pong"; welcome?: null; ack?: null; poke?: null; event?: null; failure?: null; pong: driftless.Pong.$Shape })
+          ({ kind?: undefined; welcome?: null; ack?: null; poke?: null; event?: null; failure?: null; pong?: null; peers?: null }|{ kind?: "welcome"; welcome: driftless.Welcome.$Shape; ack?: null; poke?: null; event?: null; failure?: null; pong?: null; peers?: null }|{ kind?: "ack"; welcome?: null; ack: driftless.Ack.$Shape; poke?: null; event?: null; failure?: null; pong?: null; peers?: null }|{ kind?: "poke"; welcome?: null; ack?: null; poke: driftless.Poke.$Shape; event?: null; failure?: null; pong?: null; peers?: null }|{ kind?: "event"; welcome?: null; ack?: null; poke?: null; event: driftless.Event.$Shape; failure?: null; pong?: null; peers?: null }|{ kind?: "failure"; welcome?: null; ack?: null; poke?: null; event?: null; failure: driftless.Failure.$Shape; pong?: null; peers?: null }|{ kind?: "pong"; welcome?: null; ack?: null; poke?: null; event?: null; failure?: null; pong: driftless.Pong.$Shape; peers?: null }|{ kind?: "peers"; welcome?: null; ack?: null; poke?: null; event?: null; failure?: null; pong?: null; peers: driftless.Peers.$Shape })
         );
     }
 
@@ -279,6 +293,9 @@ export namespace driftless {
 
         /** Hello epoch. */
         epoch: string;
+
+        /** Hello appVersion. */
+        appVersion: number;
 
         /**
          * Creates a new Hello instance using the specified properties.
@@ -326,6 +343,9 @@ export namespace driftless {
 
             /** Hello epoch */
             epoch?: (string|null);
+
+            /** Hello appVersion */
+            appVersion?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -677,6 +697,9 @@ export namespace driftless {
         /** Result error. */
         error: string;
 
+        /** Result changesPlusOne. */
+        changesPlusOne: number;
+
         /**
          * Creates a new Result instance using the specified properties.
          * @param [properties] Properties to set
@@ -723,6 +746,9 @@ export namespace driftless {
 
             /** Result error */
             error?: (string|null);
+
+            /** Result changesPlusOne */
+            changesPlusOne?: (number|null);
 
             /** Unknown fields preserved while decoding when enabled */
             $unknowns?: Uint8Array[];
@@ -1459,5 +1485,218 @@ export namespace driftless {
 
         /** Shape of a Pong. */
         type $Shape = driftless.Pong.$Properties;
+    }
+
+    /**
+     * Properties of a Presence.
+     * @deprecated Use driftless.Presence.$Properties instead.
+     */
+    interface IPresence extends driftless.Presence.$Properties {
+    }
+
+    /** Represents a Presence. */
+    class Presence {
+
+        /**
+         * Constructs a new Presence.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: driftless.Presence.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Presence watch. */
+        watch: boolean;
+
+        /** Presence data. */
+        data: string;
+
+        /**
+         * Creates a new Presence instance using the specified properties.
+         * @param [properties] Properties to set
+         * @returns Presence instance
+         */
+        static create(properties: driftless.Presence.$Shape): driftless.Presence & driftless.Presence.$Shape;
+        static create(properties?: driftless.Presence.$Properties): driftless.Presence;
+
+        /**
+         * Encodes the specified Presence message. Does not implicitly {@link driftless.Presence.verify|verify} messages.
+         * @param message Presence message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: driftless.Presence.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Presence message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {driftless.Presence & driftless.Presence.$Shape} Presence
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): driftless.Presence & driftless.Presence.$Shape;
+    }
+
+    namespace Presence {
+
+        /** Properties of a Presence. */
+        interface $Properties {
+
+            /** Presence watch */
+            watch?: (boolean|null);
+
+            /** Presence data */
+            data?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Presence. */
+        type $Shape = driftless.Presence.$Properties;
+    }
+
+    /**
+     * Properties of a Peers.
+     * @deprecated Use driftless.Peers.$Properties instead.
+     */
+    interface IPeers extends driftless.Peers.$Properties {
+    }
+
+    /** Represents a Peers. */
+    class Peers {
+
+        /**
+         * Constructs a new Peers.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: driftless.Peers.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Peers all. */
+        all: boolean;
+
+        /** Peers peers. */
+        peers: driftless.Peer.$Properties[];
+
+        /**
+         * Creates a new Peers instance using the specified properties.
+         * @param [properties] Properties to set
+         * @returns Peers instance
+         */
+        static create(properties: driftless.Peers.$Shape): driftless.Peers & driftless.Peers.$Shape;
+        static create(properties?: driftless.Peers.$Properties): driftless.Peers;
+
+        /**
+         * Encodes the specified Peers message. Does not implicitly {@link driftless.Peers.verify|verify} messages.
+         * @param message Peers message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: driftless.Peers.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Peers message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {driftless.Peers & driftless.Peers.$Shape} Peers
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): driftless.Peers & driftless.Peers.$Shape;
+    }
+
+    namespace Peers {
+
+        /** Properties of a Peers. */
+        interface $Properties {
+
+            /** Peers all */
+            all?: (boolean|null);
+
+            /** Peers peers */
+            peers?: (driftless.Peer.$Properties[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Peers. */
+        type $Shape = driftless.Peers.$Properties;
+    }
+
+    /**
+     * Properties of a Peer.
+     * @deprecated Use driftless.Peer.$Properties instead.
+     */
+    interface IPeer extends driftless.Peer.$Properties {
+    }
+
+    /** Represents a Peer. */
+    class Peer {
+
+        /**
+         * Constructs a new Peer.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: driftless.Peer.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Peer client. */
+        client: string;
+
+        /** Peer data. */
+        data: string;
+
+        /**
+         * Creates a new Peer instance using the specified properties.
+         * @param [properties] Properties to set
+         * @returns Peer instance
+         */
+        static create(properties: driftless.Peer.$Shape): driftless.Peer & driftless.Peer.$Shape;
+        static create(properties?: driftless.Peer.$Properties): driftless.Peer;
+
+        /**
+         * Encodes the specified Peer message. Does not implicitly {@link driftless.Peer.verify|verify} messages.
+         * @param message Peer message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: driftless.Peer.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Peer message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {driftless.Peer & driftless.Peer.$Shape} Peer
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): driftless.Peer & driftless.Peer.$Shape;
+    }
+
+    namespace Peer {
+
+        /** Properties of a Peer. */
+        interface $Properties {
+
+            /** Peer client */
+            client?: (string|null);
+
+            /** Peer data */
+            data?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Peer. */
+        type $Shape = driftless.Peer.$Properties;
     }
 }

@@ -29,12 +29,13 @@ export const driftless = $root.driftless = (() => {
         Up.prototype.unsubscribe = null;
         Up.prototype.publish = null;
         Up.prototype.ping = null;
+        Up.prototype.presence = null;
         Up.prototype.channel = 0;
 
         let $oneOfFields;
 
         $Object.defineProperty(Up.prototype, "kind", {
-            get: $util.oneOfGetter($oneOfFields = ["hello", "push", "next", "subscribe", "unsubscribe", "publish", "ping"]),
+            get: $util.oneOfGetter($oneOfFields = ["hello", "push", "next", "subscribe", "unsubscribe", "publish", "ping", "presence"]),
             set: $util.oneOfSetter($oneOfFields)
         });
 
@@ -63,6 +64,8 @@ export const driftless = $root.driftless = (() => {
                 $root.driftless.Publish.encode(message.publish, writer.uint32(50).fork(), _depth + 1).ldelim();
             if (message.ping != null && $Object.hasOwnProperty.call(message, "ping"))
                 $root.driftless.Ping.encode(message.ping, writer.uint32(58).fork(), _depth + 1).ldelim();
+            if (message.presence != null && $Object.hasOwnProperty.call(message, "presence"))
+                $root.driftless.Presence.encode(message.presence, writer.uint32(66).fork(), _depth + 1).ldelim();
             if (message.channel != null && $Object.hasOwnProperty.call(message, "channel") && message.channel !== 0)
                 writer.uint32(120).uint32(message.channel);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -147,6 +150,13 @@ export const driftless = $root.driftless = (() => {
                         message.kind = "ping";
                         continue;
                     }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        message.presence = $root.driftless.Presence.decode(reader, reader.size(), $undefined, _depth + 1, message.presence);
+                        message.kind = "presence";
+                        continue;
+                    }
                 case 15: {
                         if (wireType !== 0)
                             break;
@@ -191,12 +201,13 @@ export const driftless = $root.driftless = (() => {
         Down.prototype.event = null;
         Down.prototype.failure = null;
         Down.prototype.pong = null;
+        Down.prototype.peers = null;
         Down.prototype.channel = 0;
 
         let $oneOfFields;
 
         $Object.defineProperty(Down.prototype, "kind", {
-            get: $util.oneOfGetter($oneOfFields = ["welcome", "ack", "poke", "event", "failure", "pong"]),
+            get: $util.oneOfGetter($oneOfFields = ["welcome", "ack", "poke", "event", "failure", "pong", "peers"]),
             set: $util.oneOfSetter($oneOfFields)
         });
 
@@ -223,6 +234,8 @@ export const driftless = $root.driftless = (() => {
                 $root.driftless.Failure.encode(message.failure, writer.uint32(42).fork(), _depth + 1).ldelim();
             if (message.pong != null && $Object.hasOwnProperty.call(message, "pong"))
                 $root.driftless.Pong.encode(message.pong, writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.peers != null && $Object.hasOwnProperty.call(message, "peers"))
+                $root.driftless.Peers.encode(message.peers, writer.uint32(58).fork(), _depth + 1).ldelim();
             if (message.channel != null && $Object.hasOwnProperty.call(message, "channel") && message.channel !== 0)
                 writer.uint32(120).uint32(message.channel);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -300,6 +313,13 @@ export const driftless = $root.driftless = (() => {
                         message.kind = "pong";
                         continue;
                     }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.peers = $root.driftless.Peers.decode(reader, reader.size(), $undefined, _depth + 1, message.peers);
+                        message.kind = "peers";
+                        continue;
+                    }
                 case 15: {
                         if (wireType !== 0)
                             break;
@@ -343,6 +363,7 @@ export const driftless = $root.driftless = (() => {
         Hello.prototype.scope = "";
         Hello.prototype.cursor = 0;
         Hello.prototype.epoch = "";
+        Hello.prototype.appVersion = 0;
 
         Hello.create = function(properties) {
             return new Hello(properties);
@@ -365,6 +386,8 @@ export const driftless = $root.driftless = (() => {
                 writer.uint32(32).uint64(message.cursor);
             if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== "")
                 writer.uint32(42).string(message.epoch);
+            if (message.appVersion != null && $Object.hasOwnProperty.call(message, "appVersion") && message.appVersion !== 0)
+                writer.uint32(48).uint32(message.appVersion);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -441,6 +464,15 @@ export const driftless = $root.driftless = (() => {
                             message.epoch = value;
                         else
                             delete message.epoch;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.appVersion = value;
+                        else
+                            delete message.appVersion;
                         continue;
                     }
                 }
@@ -919,6 +951,7 @@ export const driftless = $root.driftless = (() => {
         Result.prototype.lastSeq = 0;
         Result.prototype.code = "";
         Result.prototype.error = "";
+        Result.prototype.changesPlusOne = 0;
 
         Result.create = function(properties) {
             return new Result(properties);
@@ -941,6 +974,8 @@ export const driftless = $root.driftless = (() => {
                 writer.uint32(34).string(message.code);
             if (message.error != null && $Object.hasOwnProperty.call(message, "error") && message.error !== "")
                 writer.uint32(42).string(message.error);
+            if (message.changesPlusOne != null && $Object.hasOwnProperty.call(message, "changesPlusOne") && message.changesPlusOne !== 0)
+                writer.uint32(48).uint32(message.changesPlusOne);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -1017,6 +1052,15 @@ export const driftless = $root.driftless = (() => {
                             message.error = value;
                         else
                             delete message.error;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.changesPlusOne = value;
+                        else
+                            delete message.changesPlusOne;
                         continue;
                     }
                 }
@@ -2035,6 +2079,301 @@ export const driftless = $root.driftless = (() => {
         };
 
         return Pong;
+    })();
+
+    driftless.Presence = (function() {
+
+        const Presence = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Presence.prototype.watch = false;
+        Presence.prototype.data = "";
+
+        Presence.create = function(properties) {
+            return new Presence(properties);
+        };
+
+        Presence.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.watch != null && $Object.hasOwnProperty.call(message, "watch") && message.watch !== false)
+                writer.uint32(8).bool(message.watch);
+            if (message.data != null && $Object.hasOwnProperty.call(message, "data") && message.data !== "")
+                writer.uint32(18).string(message.data);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Presence.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.driftless.Presence();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.watch = value;
+                        else
+                            delete message.watch;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.data = value;
+                        else
+                            delete message.data;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Presence;
+    })();
+
+    driftless.Peers = (function() {
+
+        const Peers = function (properties) {
+            this.peers = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Peers.prototype.all = false;
+        Peers.prototype.peers = $util.emptyArray;
+
+        Peers.create = function(properties) {
+            return new Peers(properties);
+        };
+
+        Peers.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.all != null && $Object.hasOwnProperty.call(message, "all") && message.all !== false)
+                writer.uint32(8).bool(message.all);
+            if (message.peers != null && message.peers.length)
+                for (let i = 0; i < message.peers.length; ++i)
+                    $root.driftless.Peer.encode(message.peers[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Peers.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.driftless.Peers();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.all = value;
+                        else
+                            delete message.all;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.peers && message.peers.length))
+                            message.peers = [];
+                        message.peers.push($root.driftless.Peer.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Peers;
+    })();
+
+    driftless.Peer = (function() {
+
+        const Peer = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Peer.prototype.client = "";
+        Peer.prototype.data = "";
+
+        Peer.create = function(properties) {
+            return new Peer(properties);
+        };
+
+        Peer.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.client != null && $Object.hasOwnProperty.call(message, "client") && message.client !== "")
+                writer.uint32(10).string(message.client);
+            if (message.data != null && $Object.hasOwnProperty.call(message, "data") && message.data !== "")
+                writer.uint32(18).string(message.data);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Peer.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.driftless.Peer();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.client = value;
+                        else
+                            delete message.client;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.data = value;
+                        else
+                            delete message.data;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Peer;
     })();
 
     return driftless;

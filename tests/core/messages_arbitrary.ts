@@ -38,6 +38,7 @@ const anyResult = fc.record({
 }).chain((result) =>
   fc.oneof(
     fc.constant({ ...result, code: null, error: null }),
+    fc.nat(1000).map((changeCount) => ({ ...result, code: null, error: null, changeCount })),
     fc.record({ code: anyCode, error: anyText }).map((refusal) => ({ ...result, ...refusal })),
   )
 );
@@ -86,12 +87,14 @@ export const anyUpByKind: ArbitraryByKind<UpMessage> = {
     scope: anyText,
     cursor: anyInteger,
     epoch: anyText,
-  }),
+    appVersion: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+  }, { requiredKeys: ["kind", "protocol", "client", "scope", "cursor", "epoch"] }),
   push: fc.record({ kind: fc.constant("push"), mutations: fc.array(anyMutation) }),
   next: fc.record({ kind: fc.constant("next"), cursor: anyInteger }),
   subscribe: fc.record({ kind: fc.constant("subscribe"), topic: anyText }),
   unsubscribe: fc.record({ kind: fc.constant("unsubscribe"), topic: anyText }),
   publish: fc.record({ kind: fc.constant("publish"), topic: anyText, data: anyText }),
+  presence: fc.record({ kind: fc.constant("presence"), watch: fc.boolean(), data: anyText }),
   ping: fc.constant({ kind: "ping" }),
 };
 
@@ -114,6 +117,11 @@ export const anyDownByKind: ArbitraryByKind<DownMessage> = {
     error: anyText,
     retryAfterMs: anyInteger,
   }),
+  peers: fc.record({
+    kind: fc.constant("peers"),
+    all: fc.boolean(),
+    peers: fc.array(fc.record({ client: anyText, data: anyText })),
+  }),
   pong: fc.record({ kind: fc.constant("pong"), time: anyInteger }),
 };
 
@@ -129,6 +137,7 @@ export const goldenUp: ByKind<UpMessage> = {
     scope: "home",
     cursor: 300,
     epoch: "e",
+    appVersion: 2,
   },
   push: {
     kind: "push",
@@ -141,6 +150,7 @@ export const goldenUp: ByKind<UpMessage> = {
   subscribe: { kind: "subscribe", topic: "typing" },
   unsubscribe: { kind: "unsubscribe", topic: "typing" },
   publish: { kind: "publish", topic: "typing", data: `{"who":"ann"}` },
+  presence: { kind: "presence", watch: true, data: `{"at":[1,2]}` },
   ping: { kind: "ping" },
 };
 
@@ -157,7 +167,7 @@ export const goldenDown: ByKind<DownMessage> = {
   ack: {
     kind: "ack",
     results: [
-      { id: "m1", cursor: 8, lastSeq: 4, code: null, error: null },
+      { id: "m1", cursor: 8, lastSeq: 4, code: null, error: null, changeCount: 2 },
       { id: "m2", cursor: 8, lastSeq: 5, code: "rejected", error: "Not enough money" },
     ],
   },
@@ -180,5 +190,10 @@ export const goldenDown: ByKind<DownMessage> = {
   },
   event: { kind: "event", topic: "typing", data: `{"who":"ann"}` },
   failure: { kind: "failure", code: "rate_limited", error: "Slow down", retryAfterMs: 1_500 },
+  peers: {
+    kind: "peers",
+    all: true,
+    peers: [{ client: "c1", data: `{"at":[1,2]}` }, { client: "c2", data: "" }],
+  },
   pong: { kind: "pong", time: 1_700_000_000_000 },
 };

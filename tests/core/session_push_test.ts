@@ -70,7 +70,7 @@ Deno.test("results are told on their channel, in their order", () => {
   assertEquals(session.heard(2), [{
     kind: "ack",
     results: [
-      { id: "c1-1", cursor: 1, lastSeq: 1, code: null, error: null },
+      { id: "c1-1", cursor: 1, lastSeq: 1, code: null, error: null, changeCount: 1 },
       { id: "c1-2", cursor: 1, lastSeq: 2, code: "rejected", error: "no" },
     ],
   }]);

@@ -9,7 +9,7 @@ import { SyncClient } from "../../core/client.ts";
 import type { ClientOutput } from "../../core/client_output.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { PersistBatch } from "../../core/persistence.ts";
-import { decodeDown, type DownMessage, encodeUp } from "../../core/wire/messages.ts";
+import { decodeDown, encodeUp } from "../../core/wire/messages.ts";
 import { checkChange, checkMessageSize } from "./checkers.ts";
 import { DeviceStorage } from "./device_storage.ts";
 import type { History } from "./history.ts";
@@ -17,6 +17,7 @@ import { type HttpAnswer, type HttpRequest, sendRequest } from "./http.ts";
 import type { Judge } from "./judge.ts";
 import type { Link, Network } from "./network.ts";
 import { answersComeFirst, type SimOptions, type Transport } from "./options.ts";
+import { textOfMessage } from "./report.ts";
 import type { ServerNode } from "./server_node.ts";
 import { Witness } from "./witness.ts";
 import { drawCall } from "./workload.ts";
@@ -242,7 +243,7 @@ export class ClientNode {
     this.#attempts = 0;
     const { message } = decodeDown(bytes);
     this.#touch();
-    this.#parts.world.log(`${link.name} ${textOf(message)}`);
+    this.#parts.world.log(`${link.name} ${textOfMessage(message)}`);
     if (message.kind === "poke") {
       for (const change of message.changes) checkChange(change, this.scope, history);
     } else if (message.kind === "ack") {
@@ -391,20 +392,5 @@ export class ClientNode {
 
   #touch(): void {
     this.isTouched = true;
-  }
-}
-
-function textOf(message: DownMessage): string {
-  switch (message.kind) {
-    case "welcome":
-      return `welcome cursor ${message.cursor} seq ${message.lastSeq} reset ${message.reset}`;
-    case "ack":
-      return `ack ${message.results.map(({ id, code }) => `${id.slice(-6)} ${code ?? "ok"}`)}`;
-    case "poke":
-      return `poke ${message.from} +${message.changes.length}${message.more ? " more" : ""}`;
-    case "failure":
-      return `failure ${message.code}`;
-    default:
-      return message.kind;
   }
 }

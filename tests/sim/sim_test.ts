@@ -29,7 +29,7 @@ Deno.test("every promise of the sheet is kept in worlds full of faults [S1-S7, S
     decisions += result.decisions;
   }
   // Worlds in which nothing happens keep every promise as well.
-  assert(decisions > 100 * SEEDS, `only ${decisions} mutations were decided`);
+  assert(decisions > 50 * SEEDS, `only ${decisions} mutations were decided`);
 });
 
 Deno.test("a seed comes out the same every time, and no two come out alike", () => {
