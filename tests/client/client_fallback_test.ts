@@ -108,10 +108,11 @@ Deno.test("a server that decides nothing is not asked again and again", async ()
   };
   await using device = await onlyHttp(server);
   await device.add();
-  await until(() => device.errors.some((error) => error.includes("decides none")));
-  await pause(SETTLE_MS);
-  assert(server.count("/_sync/push") <= 6, `${server.count("/_sync/push")} pushes`);
-  assertEquals(device.client.pending.map(({ state }) => state), ["queued"]);
+  const failures = () => device.errors.filter((error) => error.includes("decides none")).length;
+  await until(() => failures() >= 3);
+  // Each round gives up after one push; the next one may be under way.
+  assert(server.count("/_sync/push") <= failures() + 1, `${server.count("/_sync/push")} pushes`);
+  await eventually(() => device.client.pending.map(({ state }) => state), ["queued"]);
   server.gate = () => {};
   await device.client.sync();
   assertEquals([device.client.pending, device.value()], [[], 1]);
