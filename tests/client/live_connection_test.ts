@@ -380,7 +380,7 @@ Deno.test("frames that are no messages are reported, and the server is left alon
     new Uint8Array([0xff, 0xff, 0xff]),
     new Uint8Array(),
     good.slice(0, -1),
-    encodeUp(0, { kind: "ping" }),
+    encodeUp(0, { kind: "presence", watch: true, data: "" }),
     "text",
   ];
   for (const frame of frames) {
