@@ -3,17 +3,17 @@ import type { AnyApp } from "../../core/app.ts";
 import { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import { checkScope, type Mutation } from "../../core/mutation.ts";
-import type { PersistBatch, Persistence, ReplicaMove } from "../../core/persistence.ts";
+import type { PersistedClient } from "../../core/persistence.ts";
 import type { Pending } from "../../core/queue.ts";
 import type { DownMessage } from "../../core/wire/messages.ts";
 import { callBack } from "./callbacks.ts";
 import { choosePersistence } from "./choose_persistence.ts";
+import { ClientStorage } from "./client_storage.ts";
 import type { Changes, ClientOptions, CollectionView } from "./create_client.ts";
 import { Conditions } from "./conditions.ts";
 import { HttpRounds } from "./http_rounds.ts";
 import { HttpSync, RefusedError } from "./http_sync.ts";
 import { LiveConnection } from "./live_connection.ts";
-import { StorageLane } from "./storage_lanes.ts";
 import { Topics } from "./topics.ts";
 
 /** The client has not been started, or was stopped. */
@@ -33,11 +33,6 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** How long to stay away at least after the server failed, in milliseconds. */
 const FAILURE_MS_MIN = 1_000;
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: DriftlessError) => void;
-}
-
 /** What the machine reported while it handled an event. */
 interface Failure {
   readonly error: DriftlessError;
@@ -52,11 +47,8 @@ export class ClientShell {
   readonly #rounds: HttpRounds;
   readonly #live: LiveConnection;
   readonly #topics: Topics;
-  readonly #persistence: Persistence;
-  readonly #queueLane: StorageLane<PersistBatch>;
-  readonly #rowsLane: StorageLane<ReplicaMove>;
+  readonly #storage: ClientStorage;
   readonly #listeners = new Set<(changes: Changes) => void>();
-  readonly #waiters = new Map<number, Waiter>();
   readonly #conditions = new Conditions();
   #machine: SyncClient | null = null;
   #starting: Promise<void> | null = null;
@@ -106,14 +98,10 @@ export class ClientShell {
     this.#topics = new Topics((message) => {
       if (this.#machine?.isLive) this.#live.send(message);
     });
-    this.#persistence = choosePersistence(app.name, this.#scope, options);
-    this.#queueLane = new StorageLane(
-      (batches) => this.#persistence.saveQueue(batches),
-      (batches, error) => this.#stored(batches, error),
-    );
-    this.#rowsLane = new StorageLane(
-      (moves) => this.#persistence.saveRows(moves),
-      (_moves, error) => error && this.#failed(error),
+    this.#storage = new ClientStorage(
+      choosePersistence(app.name, this.#scope, options),
+      (tokens, error) => this.#stored(tokens, error),
+      (error) => this.#failed(error),
     );
   }
 
@@ -145,7 +133,7 @@ export class ClientShell {
   async sync(): Promise<void> {
     const machine = this.#running();
     if (this.#offline) throw new DriftlessError("unavailable", "The client is switched offline");
-    await this.#queueLane.idle();
+    await this.#storage.queued();
     await this.#conditions.met(() => this.#connection === 0 || machine.isLive);
     if (await this.#syncLive(machine)) return;
     // One that is under way may have passed by what was added since.
@@ -155,11 +143,9 @@ export class ClientShell {
 
   async mutate(name: string, args: unknown): Promise<Mutation> {
     const { mutation, token } = this.#running().mutate(name, args);
-    const stored = new Promise<void>((resolve, reject) => {
-      this.#waiters.set(token, { resolve, reject });
-    });
+    const durable = this.#storage.durable(token);
     this.#notify([]);
-    await stored;
+    await durable;
     return mutation;
   }
 
@@ -217,12 +203,7 @@ export class ClientShell {
   }
 
   async #load(): Promise<void> {
-    try {
-      this.#machine = this.#createMachine(await this.#persistence.load());
-    } catch (error) {
-      await this.#persistence.close().catch(() => {});
-      throw error;
-    }
+    this.#machine = this.#createMachine(await this.#storage.load());
   }
 
   async #halt(): Promise<void> {
@@ -231,8 +212,7 @@ export class ClientShell {
     this.#goOffline();
     try {
       await this.#rounds.idle();
-      await Promise.all([this.#queueLane.idle(), this.#rowsLane.idle()]);
-      await this.#persistence.close();
+      await this.#storage.close();
     } finally {
       this.#machine = null;
       this.#starting = null;
@@ -240,7 +220,7 @@ export class ClientShell {
     }
   }
 
-  #createMachine(persisted: Awaited<ReturnType<Persistence["load"]>>): SyncClient {
+  #createMachine(persisted: PersistedClient | null): SyncClient {
     return new SyncClient({
       app: this.#app,
       scope: this.#scope,
@@ -249,10 +229,7 @@ export class ClientShell {
       principal: this.#options.principal ?? null,
       ...(persisted === null ? {} : { persisted }),
       output: {
-        persist: (batch) => {
-          this.#queueLane.add(batch);
-          if (batch.replica !== undefined) this.#rowsLane.add(batch.replica);
-        },
+        persist: (batch) => this.#storage.add(batch),
         send: (message) => this.#live.send(message),
         needSnapshot: () => this.#rounds.needSnapshot(),
         changed: (changes) => this.#notify(changes),
@@ -264,16 +241,9 @@ export class ClientShell {
     });
   }
 
-  #stored(batches: readonly PersistBatch[], error: DriftlessError | null): void {
-    const tokens = batches.map(({ token }) => token);
+  #stored(tokens: readonly number[], error: DriftlessError | null): void {
     if (error === null) this.#machine?.persisted(...tokens);
     else for (const token of tokens) this.#machine?.persistFailed(token, error);
-    for (const token of tokens) {
-      const waiter = this.#waiters.get(token);
-      this.#waiters.delete(token);
-      if (error === null) waiter?.resolve();
-      else waiter?.reject(error);
-    }
     const failure = this.#takeFailure();
     if (failure !== null) this.#failed(failure.error);
     this.#notify([]);
