@@ -63,6 +63,8 @@ export type {
 } from "./core/persistence.ts";
 export type { Pending, PendingState } from "./core/queue.ts";
 export type { ViewChange } from "./core/view.ts";
+export type { ClientStatus } from "./ui/client/client_status.ts";
+export type { StorageReport } from "./ui/client/storage_report.ts";
 export {
   type Changes,
   type Client,
@@ -70,6 +72,6 @@ export {
   type CollectionView,
   createClient,
 } from "./ui/client/create_client.ts";
-export { AlreadyStartedError, NotStartedError } from "./ui/client/client_shell.ts";
+export { AlreadyStartedError, NotStartedError } from "./ui/client/client_errors.ts";
 export { IdbPersistence } from "./ui/client/idb_persistence.ts";
 export { MemoryPersistence } from "./ui/client/memory_persistence.ts";

@@ -38,6 +38,8 @@ export const ERROR_STATUS = {
   internal_error: 500,
   /** The disk or the client's storage refused the write; nothing was acknowledged. */
   store_failed: 503,
+  /** The device's storage was cleared since the last start; what was not sent is lost. */
+  storage_evicted: 503,
   /** The server is stopping or full; try again. */
   unavailable: 503,
 } as const;

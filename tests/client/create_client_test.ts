@@ -1,7 +1,7 @@
 /** The client as an app uses it: start and stop, mutations and views, callbacks, offline and sync. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DriftlessError } from "../../core/errors.ts";
-import { AlreadyStartedError, NotStartedError } from "../../ui/client/client_shell.ts";
+import { AlreadyStartedError, NotStartedError } from "../../ui/client/client_errors.ts";
 import { createClient } from "../../ui/client/create_client.ts";
 import { app, Device, eventually, FaultyPersistence, pause, RigServer, until } from "./rig.ts";
 

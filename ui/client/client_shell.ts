@@ -1,159 +1,52 @@
-/** The shell around the sync machine: storage lanes, the live connection, HTTP in its absence. */
+/** What `createClient` returns: the engine, and what an app sees of it. */
+import type { ReadonlySignal } from "@preact/signals-core";
 import type { AnyApp } from "../../core/app.ts";
-import { SyncClient } from "../../core/client.ts";
-import { DriftlessError } from "../../core/errors.ts";
-import { checkScope, type Mutation } from "../../core/mutation.ts";
-import type { PersistedClient } from "../../core/persistence.ts";
+import type { Mutation } from "../../core/mutation.ts";
 import type { Pending } from "../../core/queue.ts";
-import type { DownMessage } from "../../core/wire/messages.ts";
 import { callBack } from "./callbacks.ts";
-import { choosePersistence } from "./choose_persistence.ts";
-import { ClientStorage } from "./client_storage.ts";
+import { ClientEngine } from "./client_engine.ts";
+import type { ClientStatus } from "./client_status.ts";
 import type { Changes, ClientOptions, CollectionView } from "./create_client.ts";
-import { Conditions } from "./conditions.ts";
-import { HttpRounds } from "./http_rounds.ts";
-import { HttpSync, RefusedError } from "./http_sync.ts";
-import { LiveConnection } from "./live_connection.ts";
 import { Topics } from "./topics.ts";
 
-/** The client has not been started, or was stopped. */
-export class NotStartedError extends Error {
-  override readonly name = "NotStartedError";
-}
-
-/** The client is running already. */
-export class AlreadyStartedError extends Error {
-  override readonly name = "AlreadyStartedError";
-}
-
-const PUSH_INTERVAL_MS = 1_000;
-const PULL_INTERVAL_MS = 30_000;
-const HEARTBEAT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 30_000;
-/** How long to stay away at least after the server failed, in milliseconds. */
-const FAILURE_MS_MIN = 1_000;
-
-/** What the machine reported while it handled an event. */
-interface Failure {
-  readonly error: DriftlessError;
-  readonly retryAfterMs: number;
-}
-
-/** What `createClient` returns. */
+/** A client of any app; {@linkcode Client} has its methods' documentation and types. */
 export class ClientShell {
   readonly #app: AnyApp;
-  readonly #options: ClientOptions;
-  readonly #scope: string;
-  readonly #rounds: HttpRounds;
-  readonly #live: LiveConnection;
+  readonly #engine: ClientEngine;
   readonly #topics: Topics;
-  readonly #storage: ClientStorage;
   readonly #listeners = new Set<(changes: Changes) => void>();
-  readonly #conditions = new Conditions();
-  #machine: SyncClient | null = null;
-  #starting: Promise<void> | null = null;
-  #stopping: Promise<void> | null = null;
-  #offline = false;
-  /** Whether the network is used: the client runs, and is not switched offline. */
-  #isNetworking = false;
-  #online = false;
-  /** Counts live connections; 0 while there is none. */
-  #connection = 0;
-  #connections = 0;
-  /** Whether the machine knows of the live connection. */
-  #isGreeted = false;
-  /** Whether the live connection has announced more than it has brought. */
-  #isBehind = false;
-  #failure: Failure | null = null;
 
   constructor(app: AnyApp, options: ClientOptions) {
     this.#app = app;
-    this.#options = options;
-    this.#scope = checkScope(options.scope);
-    const { token } = options;
-    const http = new HttpSync({
-      url: options.url ?? globalThis.location?.origin,
-      fetch: options.fetch ?? ((...args) => fetch(...args)),
-      token: async () => typeof token === "function" ? await token() : token,
-      timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
+    this.#topics = new Topics((message) => this.#engine.send(message));
+    this.#engine = new ClientEngine(app, options, {
+      changed: (changes) => this.#notify(changes),
+      greeted: () => this.#topics.resume(),
+      event: (topic, data) => this.#topics.deliver(topic, data),
     });
-    this.#rounds = new HttpRounds({
-      http,
-      scope: this.#scope,
-      pushIntervalMs: options.pushIntervalMs ?? PUSH_INTERVAL_MS,
-      pullIntervalMs: options.pullIntervalMs ?? PULL_INTERVAL_MS,
-      isConnected: () => this.#connection !== 0,
-      decided: () => this.#notify([]),
-      failed: (error) => this.#failed(error),
-    });
-    this.#live = new LiveConnection({
-      liveUrl: (signal) => http.liveUrl(signal),
-      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
-      opened: () => this.#opened(),
-      received: (message) => this.#received(message),
-      closed: () => this.#closed(),
-      failed: (error) => this.#failed(error),
-      refused: (error) => callBack(this.#options.onError, error),
-    });
-    this.#topics = new Topics((message) => {
-      if (this.#machine?.isLive) this.#live.send(message);
-    });
-    this.#storage = new ClientStorage(
-      choosePersistence(app.name, this.#scope, options),
-      (tokens, error) => this.#stored(tokens, error),
-      (error) => this.#failed(error),
-    );
   }
 
-  async start(): Promise<void> {
-    if (this.#starting !== null) {
-      throw new AlreadyStartedError("Cannot start a client that is running");
-    }
-    this.#starting = this.#load();
-    try {
-      await this.#starting;
-    } catch (error) {
-      this.#starting = null;
-      throw error;
-    }
-    this.#notify("everything");
-    globalThis.addEventListener?.("online", this.#onNetwork);
-    globalThis.addEventListener?.("offline", this.#onNetwork);
-    if (!this.#offline) this.#goOnline();
+  start(): Promise<void> {
+    return this.#engine.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#starting?.catch(() => {});
-    if (this.#machine === null) {
-      throw new NotStartedError("Cannot stop a client that is not running");
-    }
-    await (this.#stopping ??= this.#halt());
+  stop(): Promise<void> {
+    return this.#engine.stop();
   }
 
-  async sync(): Promise<void> {
-    const machine = this.#running();
-    if (this.#offline) throw new DriftlessError("unavailable", "The client is switched offline");
-    await this.#storage.queued();
-    await this.#conditions.met(() => this.#connection === 0 || machine.isLive);
-    if (await this.#syncLive(machine)) return;
-    // One that is under way may have passed by what was added since.
-    await this.#rounds.idle();
-    await this.#rounds.sync();
+  sync(): Promise<void> {
+    return this.#engine.sync();
   }
 
-  async mutate(name: string, args: unknown): Promise<Mutation> {
-    const { mutation, token } = this.#running().mutate(name, args);
-    const durable = this.#storage.durable(token);
-    this.#notify([]);
-    await durable;
-    return mutation;
+  mutate(name: string, args: unknown): Promise<Mutation> {
+    return this.#engine.mutate(name, args);
   }
 
   collection(name: string): CollectionView<unknown> {
     if (!Object.hasOwn(this.#app.collections, name)) {
       throw new TypeError(`Cannot read the collection "${name}": the app has none of that name`);
     }
-    const view = () => this.#running().view;
+    const view = () => this.#engine.running().view;
     return {
       get: (id) => view().get(name, id),
       has: (id) => view().get(name, id) !== undefined,
@@ -170,28 +63,32 @@ export class ClientShell {
     return () => void this.#listeners.delete(own);
   }
 
+  get status(): ReadonlySignal<ClientStatus> {
+    return this.#engine.status;
+  }
+
+  notifyLive(cursor: number): void {
+    this.#engine.notifyLive(cursor);
+  }
+
   get isOnline(): boolean {
-    return this.#online;
+    return this.#engine.isOnline;
   }
 
   get cursor(): number {
-    return this.#machine?.cursor ?? 0;
+    return this.#engine.cursor;
   }
 
   get clientId(): string {
-    return this.#running().client;
+    return this.#engine.running().client;
   }
 
   get pending(): readonly Readonly<Pending>[] {
-    return this.#machine?.pending ?? [];
+    return this.#engine.pending;
   }
 
   setOffline(offline: boolean): void {
-    if (offline === this.#offline) return;
-    this.#offline = offline;
-    if (this.#machine === null || this.#stopping !== null) return;
-    if (offline) this.#goOffline();
-    else this.#goOnline();
+    this.#engine.setOffline(offline);
   }
 
   subscribeTopic(topic: string, listener: (data: unknown) => void): () => void {
@@ -200,159 +97,6 @@ export class ClientShell {
 
   publish(topic: string, data: unknown): void {
     this.#topics.publish(topic, data);
-  }
-
-  async #load(): Promise<void> {
-    this.#machine = this.#createMachine(await this.#storage.load());
-  }
-
-  async #halt(): Promise<void> {
-    globalThis.removeEventListener?.("online", this.#onNetwork);
-    globalThis.removeEventListener?.("offline", this.#onNetwork);
-    this.#goOffline();
-    try {
-      await this.#rounds.idle();
-      await this.#storage.close();
-    } finally {
-      this.#machine = null;
-      this.#starting = null;
-      this.#stopping = null;
-    }
-  }
-
-  #createMachine(persisted: PersistedClient | null): SyncClient {
-    return new SyncClient({
-      app: this.#app,
-      scope: this.#scope,
-      clock: { now: () => Date.now() },
-      random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
-      principal: this.#options.principal ?? null,
-      ...(persisted === null ? {} : { persisted }),
-      output: {
-        persist: (batch) => this.#storage.add(batch),
-        send: (message) => this.#live.send(message),
-        needSnapshot: () => this.#rounds.needSnapshot(),
-        changed: (changes) => this.#notify(changes),
-        rejected: (rejected) => callBack(this.#options.onRejected, rejected),
-        synced: (cursor) => this.#synced(cursor),
-        failed: (error, retryAfterMs) => this.#failure = { error, retryAfterMs },
-        event: (topic, data) => this.#topics.deliver(topic, data),
-      },
-    });
-  }
-
-  #stored(tokens: readonly number[], error: DriftlessError | null): void {
-    if (error === null) this.#machine?.persisted(...tokens);
-    else for (const token of tokens) this.#machine?.persistFailed(token, error);
-    const failure = this.#takeFailure();
-    if (failure !== null) this.#failed(failure.error);
-    this.#notify([]);
-  }
-
-  #goOnline(): void {
-    this.#isNetworking = true;
-    this.#rounds.open(this.#running());
-    this.#live.open();
-  }
-
-  #goOffline(): void {
-    this.#isNetworking = false;
-    this.#rounds.close();
-    this.#live.close();
-    this.#setOnline(false);
-  }
-
-  readonly #onNetwork = () => {
-    if (!this.#isNetworking) return;
-    this.#rounds.hurry();
-    this.#live.hurry();
-  };
-
-  async #opened(): Promise<void> {
-    const connection = this.#connection = ++this.#connections;
-    await this.#rounds.finish();
-    if (connection !== this.#connection) return;
-    this.#isGreeted = true;
-    this.#machine?.connected();
-  }
-
-  #received(message: DownMessage): void {
-    const { kind } = message;
-    if (kind === "welcome" || kind === "poke") this.#isBehind = true;
-    this.#machine?.received(message);
-    if (kind === "welcome" && this.#machine?.isLive) {
-      this.#setOnline(true);
-      this.#topics.resume();
-    }
-    if (this.#rounds.needsSnapshot && this.#isGreeted) this.#loadSnapshot();
-    const failure = this.#takeFailure();
-    if (failure !== null) {
-      this.#failed(failure.error);
-      this.#live.restart(Math.max(failure.retryAfterMs, FAILURE_MS_MIN));
-    }
-    if (kind !== "pong" && kind !== "event") this.#notify([]);
-    this.#conditions.review();
-  }
-
-  #closed(): void {
-    this.#connection = 0;
-    if (this.#isGreeted) this.#machine?.disconnected();
-    this.#isGreeted = false;
-    this.#setOnline(false);
-    this.#conditions.review();
-  }
-
-  #synced(cursor: number): void {
-    this.#isBehind = false;
-    this.#setOnline(true);
-    callBack(this.#options.onSync, cursor);
-  }
-
-  /** Loads what the live connection cannot bring. Without it the connection is of no use. */
-  #loadSnapshot(): void {
-    const connection = this.#connection;
-    this.#rounds.loadSnapshot().catch((error: DriftlessError) => {
-      if (connection !== this.#connection) return;
-      this.#failed(error);
-      this.#live.restart(error instanceof RefusedError ? error.retryAfterMs : 0);
-    });
-  }
-
-  /** Syncs over the live connection; false when there is none, or none any more. */
-  async #syncLive(machine: SyncClient): Promise<boolean> {
-    const connection = this.#connection;
-    const isLost = () => connection === 0 || connection !== this.#connection;
-    const last = machine.pending.at(-1);
-    const isUndecided = () =>
-      machine.pending.some((one) => one === last && one.state !== "acknowledged");
-    await this.#conditions.met(() => isLost() || !isUndecided());
-    await this.#live.roundTrip();
-    await this.#conditions.met(() => isLost() || !this.#isBehind);
-    return !isLost();
-  }
-
-  #takeFailure(): Failure | null {
-    const failure = this.#failure;
-    this.#failure = null;
-    return failure;
-  }
-
-  #running(): SyncClient {
-    if (this.#machine === null) throw new NotStartedError("Cannot use a client before start");
-    return this.#machine;
-  }
-
-  #setOnline(online: boolean): void {
-    const now = online && this.#isNetworking;
-    if (now === this.#online) return;
-    this.#online = now;
-    callBack(now ? this.#options.onOnline : this.#options.onOffline);
-    this.#notify([]);
-  }
-
-  #failed(error: DriftlessError): void {
-    if (error.code === "unavailable") this.#setOnline(this.#machine?.isLive ?? false);
-    callBack(this.#options.onError, error);
   }
 
   #notify(changes: Changes): void {

@@ -13,7 +13,9 @@ import type { Mutation } from "../../core/mutation.ts";
 import type { Persistence } from "../../core/persistence.ts";
 import type { Pending } from "../../core/queue.ts";
 import type { ViewChange } from "../../core/view.ts";
+import type { ReadonlySignal } from "@preact/signals-core";
 import { ClientShell } from "./client_shell.ts";
+import type { ClientStatus } from "./client_status.ts";
 
 /** How a client reaches its server, keeps its data, and reports. */
 export interface ClientOptions {
@@ -41,12 +43,18 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** In place of the global `fetch`. */
   readonly fetch?: typeof fetch;
+  /** Sent with every request besides Driftless's own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long a mutation may stay unsent while online before `onStuck`. @default {10000} */
+  readonly stuckAfterMs?: number;
   /** Something failed; the client goes on. */
   readonly onError?: (error: DriftlessError) => void;
   /** The snapshot came to the end of the log, at this cursor. */
   readonly onSync?: (cursor: number) => void;
   readonly onOnline?: () => void;
   readonly onOffline?: () => void;
+  /** The client is online, and the oldest unsent mutation does not get through. */
+  readonly onStuck?: (pending: readonly Readonly<Pending>[]) => void;
   /** The server refused a mutation; its effects are gone from the view. Once for each. */
   readonly onRejected?: (rejected: RejectedMutation) => void;
 }
@@ -90,6 +98,8 @@ export interface Client<A extends AnyApp> {
   ): CollectionView<RecordOf<A["collections"][Name]>>;
   /** Calls back on every change of the view, the queue or the status; returns how to stop. */
   subscribe(listener: (changes: Changes) => void): () => void;
+  /** How the client is doing: connection, queue, storage, last error. */
+  readonly status: ReadonlySignal<ClientStatus>;
   /** Whether the server answered last time. */
   readonly isOnline: boolean;
   /** The place in the scope's log that the confirmed rows stand at. */
@@ -98,6 +108,11 @@ export interface Client<A extends AnyApp> {
   readonly clientId: string;
   /** The mutations that are not yet confirmed, oldest first. */
   readonly pending: readonly Readonly<Pending>[];
+  /**
+   * Says that the scope's log has come to `cursor`, as told by a channel of the app's own, such as a
+   * push notification: where there is no live connection, the client pulls if that is news to it.
+   */
+  notifyLive(cursor: number): void;
   /** Uses no network while true. */
   setOffline(offline: boolean): void;
   /** Hears messages of a topic while connected; returns how to stop. */

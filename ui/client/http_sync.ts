@@ -14,6 +14,8 @@ export interface HttpOptions {
   readonly fetch: typeof fetch;
   /** The bearer token, or nothing where a cookie signs the user in. */
   readonly token: () => Promise<string | undefined>;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How long the server may be silent during a request, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -147,7 +149,8 @@ export class HttpSync {
   async #headers(): Promise<Headers> {
     try {
       const bearer = await this.#options.token();
-      const headers = new Headers({ "content-type": "application/json" });
+      const headers = new Headers(this.#options.headers);
+      headers.set("content-type", "application/json");
       if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
       return headers;
     } catch (cause) {
@@ -201,13 +204,15 @@ async function textOf({ body }: Response, heard: () => void): Promise<string> {
 }
 
 function resultOf(value: Json): WireResult {
-  const { ok, id, cursor, last_seq, code, error } = object(value);
+  const { ok, id, cursor, last_seq, code, error, changes } = object(value);
   return {
     id: text(id),
     cursor: integer(cursor),
     lastSeq: integer(last_seq),
     code: ok === true ? null : isErrorCode(code) ? code : "rejected",
     error: ok === true ? null : typeof error === "string" ? error : "",
+    // The answer to a repeated mutation lists none, whatever it did.
+    ...(Array.isArray(changes) && changes.length > 0 ? { changeCount: changes.length } : {}),
   };
 }
 

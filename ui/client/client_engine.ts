@@ -1,0 +1,372 @@
+/** The engine around the sync machine: storage, the live connection, HTTP in its absence. */
+import type { ReadonlySignal } from "@preact/signals-core";
+import type { AnyApp } from "../../core/app.ts";
+import { SyncClient } from "../../core/client.ts";
+import { DriftlessError } from "../../core/errors.ts";
+import { checkScope, type Mutation } from "../../core/mutation.ts";
+import type { PersistedClient } from "../../core/persistence.ts";
+import type { Pending } from "../../core/queue.ts";
+import type { DownMessage, UpMessage } from "../../core/wire/messages.ts";
+import { callBack } from "./callbacks.ts";
+import { choosePersistence, type ChosenPersistence } from "./choose_persistence.ts";
+import { type ClientStatus, StatusBoard, type StatusParts } from "./client_status.ts";
+import { ClientStorage } from "./client_storage.ts";
+import { AlreadyStartedError, NotStartedError } from "./client_errors.ts";
+import type { Changes, ClientOptions } from "./create_client.ts";
+import { Conditions } from "./conditions.ts";
+import { HttpRounds } from "./http_rounds.ts";
+import { HttpSync, RefusedError } from "./http_sync.ts";
+import { LiveConnection } from "./live_connection.ts";
+import { noteStorage, reportStorage } from "./storage_report.ts";
+
+const PUSH_INTERVAL_MS = 1_000;
+const PULL_INTERVAL_MS = 30_000;
+const HEARTBEAT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How long a mutation may wait for a server that answers before the alarm, in milliseconds. */
+const STUCK_AFTER_MS = 10_000;
+/** How long to stay away at least after the server failed, in milliseconds. */
+const FAILURE_MS_MIN = 1_000;
+
+/** What the machine reported while it handled an event. */
+interface Failure {
+  readonly error: DriftlessError;
+  readonly retryAfterMs: number;
+}
+
+/** What the engine tells of, besides the callbacks in the options. */
+export interface EngineEvents {
+  /** The view, the queue or the status differs. */
+  changed(changes: Changes): void;
+  /** A live connection has been greeted: it knows of no topics yet. */
+  greeted(): void;
+  /** A message to a topic. */
+  event(topic: string, data: string): void;
+}
+
+/** One client at work. */
+export class ClientEngine {
+  readonly #app: AnyApp;
+  readonly #options: ClientOptions;
+  readonly #events: EngineEvents;
+  readonly #scope: string;
+  readonly #rounds: HttpRounds;
+  readonly #live: LiveConnection;
+  readonly #kept: ChosenPersistence;
+  readonly #storage: ClientStorage;
+  readonly #status: StatusBoard;
+  readonly #conditions = new Conditions();
+  #machine: SyncClient | null = null;
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #offline = false;
+  /** Whether the network is used: the client runs, and is not switched offline. */
+  #isNetworking = false;
+  #online = false;
+  /** Counts live connections; 0 while there is none. */
+  #connection = 0;
+  #connections = 0;
+  /** Whether the machine knows of the live connection. */
+  #isGreeted = false;
+  /** Whether the live connection has announced more than it has brought. */
+  #isBehind = false;
+  #failure: Failure | null = null;
+
+  constructor(app: AnyApp, options: ClientOptions, events: EngineEvents) {
+    this.#app = app;
+    this.#options = options;
+    this.#events = events;
+    this.#scope = checkScope(options.scope);
+    const { token } = options;
+    const http = new HttpSync({
+      url: options.url ?? globalThis.location?.origin,
+      fetch: options.fetch ?? ((...args) => fetch(...args)),
+      token: async () => typeof token === "function" ? await token() : token,
+      headers: options.headers ?? {},
+      timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
+    });
+    this.#rounds = new HttpRounds({
+      http,
+      scope: this.#scope,
+      pushIntervalMs: options.pushIntervalMs ?? PUSH_INTERVAL_MS,
+      pullIntervalMs: options.pullIntervalMs ?? PULL_INTERVAL_MS,
+      isConnected: () => this.#connection !== 0,
+      decided: () => this.#notify([]),
+      failed: (error) => this.#failed(error),
+    });
+    this.#live = new LiveConnection({
+      liveUrl: (signal) => http.liveUrl(signal),
+      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+      opened: () => this.#opened(),
+      received: (message) => this.#received(message),
+      closed: () => this.#closed(),
+      failed: (error) => this.#failed(error),
+      refused: (error) => callBack(this.#options.onError, error),
+    });
+    this.#status = new StatusBoard(
+      options.stuckAfterMs ?? STUCK_AFTER_MS,
+      () => callBack(this.#options.onStuck, this.pending),
+    );
+    this.#kept = choosePersistence(app.name, this.#scope, options);
+    this.#storage = new ClientStorage(
+      this.#kept.persistence,
+      (tokens, error) => this.#stored(tokens, error),
+      (error) => this.#failed(error),
+    );
+  }
+
+  async start(): Promise<void> {
+    if (this.#starting !== null) {
+      throw new AlreadyStartedError("Cannot start a client that is running");
+    }
+    this.#starting = this.#load();
+    try {
+      await this.#starting;
+    } catch (error) {
+      this.#starting = null;
+      throw error;
+    }
+    this.#notify("everything");
+    globalThis.addEventListener?.("online", this.#onNetwork);
+    globalThis.addEventListener?.("offline", this.#onNetwork);
+    if (!this.#offline) this.#goOnline();
+  }
+
+  async stop(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    if (this.#machine === null) {
+      throw new NotStartedError("Cannot stop a client that is not running");
+    }
+    await (this.#stopping ??= this.#halt());
+  }
+
+  async sync(): Promise<void> {
+    const machine = this.running();
+    if (this.#offline) throw new DriftlessError("unavailable", "The client is switched offline");
+    await this.#storage.queued();
+    await this.#conditions.met(() => this.#connection === 0 || machine.isLive);
+    if (await this.#syncLive(machine)) return;
+    // One that is under way may have passed by what was added since.
+    await this.#rounds.idle();
+    await this.#rounds.sync();
+  }
+
+  async mutate(name: string, args: unknown): Promise<Mutation> {
+    const { mutation, token } = this.running().mutate(name, args);
+    const durable = this.#storage.durable(token);
+    this.#notify([]);
+    await durable;
+    return mutation;
+  }
+
+  get status(): ReadonlySignal<ClientStatus> {
+    return this.#status.signal;
+  }
+
+  notifyLive(cursor: number): void {
+    // A live connection brings the changes themselves.
+    if (cursor <= this.running().cursor || this.#connection !== 0 || !this.#isNetworking) return;
+    this.#rounds.sync().catch((error: DriftlessError) => this.#failed(error));
+  }
+
+  get isOnline(): boolean {
+    return this.#online;
+  }
+
+  get cursor(): number {
+    return this.#machine?.cursor ?? 0;
+  }
+
+  get pending(): readonly Readonly<Pending>[] {
+    return this.#machine?.pending ?? [];
+  }
+
+  setOffline(offline: boolean): void {
+    if (offline === this.#offline) return;
+    this.#offline = offline;
+    if (this.#machine === null || this.#stopping !== null) return;
+    if (offline) this.#goOffline();
+    else this.#goOnline();
+  }
+
+  /** The machine. */
+  running(): SyncClient {
+    if (this.#machine === null) throw new NotStartedError("Cannot use a client before start");
+    return this.#machine;
+  }
+
+  /** Sends on the live connection, if there is one that has been greeted. */
+  send(message: UpMessage): void {
+    if (this.#machine?.isLive) this.#live.send(message);
+  }
+
+  async #load(): Promise<void> {
+    const persisted = await this.#storage.load();
+    const { kind, name } = this.#kept;
+    this.#machine = this.#createMachine(persisted);
+    const cleared = kind === "indexeddb" ? noteStorage(name, persisted === null) : null;
+    if (cleared !== null) this.#failed(cleared);
+    reportStorage(kind).then((storage) => this.#show({ storage }));
+  }
+
+  async #halt(): Promise<void> {
+    globalThis.removeEventListener?.("online", this.#onNetwork);
+    globalThis.removeEventListener?.("offline", this.#onNetwork);
+    this.#goOffline();
+    try {
+      await this.#rounds.idle();
+      await this.#storage.close();
+    } finally {
+      this.#machine = null;
+      this.#starting = null;
+      this.#stopping = null;
+      this.#status.stop();
+    }
+  }
+
+  #createMachine(persisted: PersistedClient | null): SyncClient {
+    return new SyncClient({
+      app: this.#app,
+      scope: this.#scope,
+      clock: { now: () => Date.now() },
+      random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
+      principal: this.#options.principal ?? null,
+      ...(persisted === null ? {} : { persisted }),
+      output: {
+        persist: (batch) => this.#storage.add(batch),
+        send: (message) => this.#live.send(message),
+        needSnapshot: () => this.#rounds.needSnapshot(),
+        changed: (changes) => this.#notify(changes),
+        rejected: (rejected) => callBack(this.#options.onRejected, rejected),
+        settled: () => {},
+        diverged: () => {},
+        synced: (cursor) => this.#synced(cursor),
+        failed: (error, retryAfterMs) => this.#failure = { error, retryAfterMs },
+        event: (topic, data) => this.#events.event(topic, data),
+      },
+    });
+  }
+
+  #stored(tokens: readonly number[], error: DriftlessError | null): void {
+    if (error === null) this.#machine?.persisted(...tokens);
+    else for (const token of tokens) this.#machine?.persistFailed(token, error);
+    const failure = this.#takeFailure();
+    if (failure !== null) this.#failed(failure.error);
+    this.#notify([]);
+  }
+
+  #goOnline(): void {
+    this.#isNetworking = true;
+    this.#show({ connection: "connecting" });
+    this.#rounds.open(this.running());
+    this.#live.open();
+  }
+
+  #goOffline(): void {
+    this.#isNetworking = false;
+    this.#rounds.close();
+    this.#live.close();
+    this.#setOnline(false);
+    this.#show({ connection: "offline" });
+  }
+
+  readonly #onNetwork = () => {
+    if (!this.#isNetworking) return;
+    this.#rounds.hurry();
+    this.#live.hurry();
+  };
+
+  async #opened(): Promise<void> {
+    const connection = this.#connection = ++this.#connections;
+    await this.#rounds.finish();
+    if (connection !== this.#connection) return;
+    this.#isGreeted = true;
+    this.#machine?.connected();
+  }
+
+  #received(message: DownMessage): void {
+    const { kind } = message;
+    if (kind === "welcome" || kind === "poke") this.#isBehind = true;
+    this.#machine?.received(message);
+    if (kind === "welcome" && this.#machine?.isLive) {
+      this.#setOnline(true);
+      this.#events.greeted();
+    }
+    if (this.#rounds.needsSnapshot && this.#isGreeted) this.#loadSnapshot();
+    const failure = this.#takeFailure();
+    if (failure !== null) {
+      this.#failed(failure.error);
+      this.#live.restart(Math.max(failure.retryAfterMs, FAILURE_MS_MIN));
+    }
+    if (kind !== "pong" && kind !== "event") this.#notify([]);
+    this.#conditions.review();
+  }
+
+  #closed(): void {
+    this.#connection = 0;
+    if (this.#isGreeted) this.#machine?.disconnected();
+    this.#isGreeted = false;
+    this.#setOnline(false);
+    this.#conditions.review();
+  }
+
+  #synced(cursor: number): void {
+    this.#isBehind = false;
+    this.#setOnline(true);
+    callBack(this.#options.onSync, cursor);
+  }
+
+  /** Loads what the live connection cannot bring. Without it the connection is of no use. */
+  #loadSnapshot(): void {
+    const connection = this.#connection;
+    this.#rounds.loadSnapshot().catch((error: DriftlessError) => {
+      if (connection !== this.#connection) return;
+      this.#failed(error);
+      this.#live.restart(error instanceof RefusedError ? error.retryAfterMs : 0);
+    });
+  }
+
+  /** Syncs over the live connection; false when there is none, or none any more. */
+  async #syncLive(machine: SyncClient): Promise<boolean> {
+    const connection = this.#connection;
+    const isLost = () => connection === 0 || connection !== this.#connection;
+    const last = machine.pending.at(-1);
+    const isUndecided = () =>
+      machine.pending.some((one) => one === last && one.state !== "acknowledged");
+    await this.#conditions.met(() => isLost() || !isUndecided());
+    await this.#live.roundTrip();
+    await this.#conditions.met(() => isLost() || !this.#isBehind);
+    return !isLost();
+  }
+
+  #takeFailure(): Failure | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
+  }
+
+  #setOnline(online: boolean): void {
+    const now = online && this.#isNetworking;
+    if (now === this.#online) return;
+    this.#online = now;
+    this.#show(now ? { connection: "online", lastError: null } : { connection: "offline" });
+    callBack(now ? this.#options.onOnline : this.#options.onOffline);
+    this.#notify([]);
+  }
+
+  #failed(error: DriftlessError): void {
+    if (error.code === "unavailable") this.#setOnline(this.#machine?.isLive ?? false);
+    this.#show(this.#online ? { lastError: error } : { lastError: error, connection: "offline" });
+    callBack(this.#options.onError, error);
+  }
+
+  /** Shows these parts of the status, and how the queue stands. */
+  #show(parts: Partial<StatusParts>): void {
+    if (this.#machine !== null) this.#status.update(parts, this.#machine.pending);
+  }
+
+  #notify(changes: Changes): void {
+    this.#show({});
+    this.#events.changed(changes);
+  }
+}

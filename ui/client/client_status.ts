@@ -1,0 +1,108 @@
+/** How a client is doing: one signal for connection, queue, storage and the last error. */
+import { type ReadonlySignal, signal } from "@preact/signals-core";
+import type { DriftlessError } from "../../core/errors.ts";
+import type { Pending } from "../../core/queue.ts";
+import { callBack } from "./callbacks.ts";
+import type { StorageReport } from "./storage_report.ts";
+
+/** What a client is doing, at one moment. */
+export interface ClientStatus {
+  /** `connecting` until the first answer or failure after a start. */
+  readonly connection: "stopped" | "connecting" | "online" | "offline";
+  /** Mutations that are not confirmed yet. */
+  readonly pending: number;
+  /** Those of them that the server has not taken yet. */
+  readonly unsent: number;
+  /** Mutations in quarantine: the server refused them, or they depend on one that it refused. */
+  readonly refused: number;
+  /** Whether the client is online and the oldest unsent mutation has waited too long. */
+  readonly isStuck: boolean;
+  /** What failed last; `null` again once the client is online. */
+  readonly lastError: DriftlessError | null;
+  /** Where the data is kept; `null` before the start. */
+  readonly storage: StorageReport | null;
+}
+
+/** What the status is made from. */
+export type StatusParts = Omit<ClientStatus, "pending" | "unsent" | "refused" | "isStuck">;
+
+const STOPPED: ClientStatus = {
+  connection: "stopped",
+  pending: 0,
+  unsent: 0,
+  refused: 0,
+  isStuck: false,
+  lastError: null,
+  storage: null,
+};
+
+/** Keeps the status, and rings when a queue does not move. */
+export class StatusBoard {
+  readonly #signal = signal<ClientStatus>(STOPPED);
+  readonly #stuckAfterMs: number;
+  readonly #stuck: (() => void) | undefined;
+  #alarm: ReturnType<typeof setTimeout> | undefined;
+  /** The mutation that the alarm watches. */
+  #watched = "";
+
+  /** `stuck` hears when the client is online and a mutation has been unsent for `stuckAfterMs`. */
+  constructor(stuckAfterMs: number, stuck: (() => void) | undefined) {
+    this.#stuckAfterMs = stuckAfterMs;
+    this.#stuck = stuck;
+  }
+
+  get signal(): ReadonlySignal<ClientStatus> {
+    return this.#signal;
+  }
+
+  /** Takes in how things are now. */
+  update(parts: Partial<StatusParts>, queue: readonly Readonly<Pending>[]): void {
+    const before = this.#signal.peek();
+    const counts = countsOf(queue);
+    const next = { ...before, ...parts, ...counts.numbers };
+    this.#watch(next.connection === "online" ? counts.oldest : "");
+    this.#show({ ...next, isStuck: before.isStuck && this.#watched !== "" });
+  }
+
+  /** Nothing is watched any more. */
+  stop(): void {
+    this.#watch("");
+    this.#show(STOPPED);
+  }
+
+  #watch(id: string): void {
+    if (id === this.#watched) return;
+    this.#watched = id;
+    clearTimeout(this.#alarm);
+    this.#show({ ...this.#signal.peek(), isStuck: false });
+    if (id !== "") this.#alarm = setTimeout(() => this.#ring(), this.#stuckAfterMs);
+  }
+
+  #ring(): void {
+    this.#show({ ...this.#signal.peek(), isStuck: true });
+    callBack(this.#stuck);
+  }
+
+  #show(next: ClientStatus): void {
+    const before = this.#signal.peek();
+    const names = Object.keys(next) as (keyof ClientStatus)[];
+    if (names.some((name) => next[name] !== before[name])) this.#signal.value = next;
+  }
+}
+
+function countsOf(queue: readonly Readonly<Pending>[]): {
+  readonly numbers: Pick<ClientStatus, "pending" | "unsent" | "refused">;
+  /** The id of the oldest unsent mutation. */
+  readonly oldest: string;
+} {
+  let [unsent, refused] = [0, 0];
+  let oldest = "";
+  for (const { state, mutation } of queue) {
+    if (state === "refused" || state === "held") refused++;
+    else if (state !== "acknowledged") {
+      unsent++;
+      oldest ||= mutation.id;
+    }
+  }
+  return { numbers: { pending: queue.length - refused, unsent, refused }, oldest };
+}

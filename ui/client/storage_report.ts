@@ -1,0 +1,48 @@
+/** What a device promises about a client's data, and whether it broke such a promise before. */
+import { DriftlessError } from "../../core/errors.ts";
+
+/** Where a client's data is kept, and for how long. */
+export interface StorageReport {
+  /** `memory` is gone with the page or the process; `custom` is the app's own. */
+  readonly kind: "indexeddb" | "memory" | "custom";
+  /** Whether the browser promised not to clear it by itself; `null` where nobody can tell. */
+  readonly isPersistent: boolean | null;
+  /** Bytes that this site uses, and may use, as far as the browser tells. */
+  readonly usageBytes: number | null;
+  readonly quotaBytes: number | null;
+}
+
+/** Asks the browser about its storage; `kind` is where this client keeps its data. */
+export async function reportStorage(kind: StorageReport["kind"]): Promise<StorageReport> {
+  const report = { kind, isPersistent: null, usageBytes: null, quotaBytes: null };
+  const { storage } = globalThis.navigator ?? {};
+  if (kind !== "indexeddb" || storage === undefined) return report;
+  try {
+    const [isPersistent, { usage, quota }] = await Promise.all([
+      storage.persisted(),
+      storage.estimate(),
+    ]);
+    return { kind, isPersistent, usageBytes: usage ?? null, quotaBytes: quota ?? null };
+  } catch {
+    // A private window may refuse to say.
+    return report;
+  }
+}
+
+/**
+ * Remembers beside the storage `name` that it was in use; returns what to report when it is empty all
+ * the same: a mutation that was only there is lost, which the user has to hear.
+ */
+export function noteStorage(name: string, isEmpty: boolean): DriftlessError | null {
+  const key = `${name}/used`;
+  try {
+    const { localStorage } = globalThis;
+    const wasUsed = localStorage.getItem(key) !== null;
+    localStorage.setItem(key, "1");
+    if (!isEmpty || !wasUsed) return null;
+  } catch {
+    // Without it an eviction goes unnoticed.
+    return null;
+  }
+  return new DriftlessError("storage_evicted", "The storage was cleared: what was not sent is lost");
+}
