@@ -63,15 +63,32 @@ export type {
 } from "./core/persistence.ts";
 export type { Pending, PendingState } from "./core/queue.ts";
 export type { ViewChange } from "./core/view.ts";
+export type { Divergence } from "./core/confirmation.ts";
+export type { Effect } from "./core/effects.ts";
+export type { QueueEntry } from "./core/quarantine.ts";
+export type { History } from "./ui/client/history.ts";
+export type { MutationQueue } from "./ui/client/mutation_queue.ts";
 export type { ClientStatus } from "./ui/client/client_status.ts";
 export type { StorageReport } from "./ui/client/storage_report.ts";
 export {
   type Changes,
   type Client,
   type ClientOptions,
-  type CollectionView,
   createClient,
 } from "./ui/client/create_client.ts";
+export type { CollectionView, CreatedEntity, Entity } from "./ui/client/collection_view.ts";
+export type { Query, QueryChange } from "./ui/client/query.ts";
+export type { OrderTerm, QueryOptions } from "./ui/client/query_options.ts";
+export {
+  batch,
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from "./ui/client/signals.ts";
+export type { Order, Row } from "./ui/client/sorted_rows.ts";
 export { AlreadyStartedError, NotStartedError } from "./ui/client/client_errors.ts";
 export { IdbPersistence } from "./ui/client/idb_persistence.ts";
 export { MemoryPersistence } from "./ui/client/memory_persistence.ts";

@@ -4,6 +4,8 @@
  * One file defines it, and the server, the browser and the edge all import that file.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { checkedVersions, type Migration } from "./app_versions.ts";
+import type { Effect } from "./effects.ts";
 import type { JsonObject } from "./json.ts";
 import { NAME_UNITS_MAX } from "./limits.ts";
 
@@ -67,6 +69,18 @@ export type MutatorFunction<C extends Collections, Args> = (
   context: MutatorContext,
 ) => void;
 
+/** A call of a mutator, to be made. */
+export interface MutatorCall {
+  readonly name: string;
+  readonly args: unknown;
+}
+
+/** What undoes a mutation, by its arguments and what it did; `null` when nothing does. */
+export type UndoFunction<Args> = (
+  args: Args,
+  effects: readonly Effect[],
+) => MutatorCall | readonly MutatorCall[] | null;
+
 /** What is asked of {@linkcode AppDefinition.authorize}. */
 export interface AccessRequest {
   readonly principal: Principal | null;
@@ -91,6 +105,20 @@ export interface AppDefinition<C extends Collections, A> {
   };
   /** Whether a principal may act in a scope. Without it, any signed-in principal may. */
   readonly authorize?: (request: AccessRequest) => boolean;
+  /**
+   * How mutators are undone, by name. Without an entry the built-in mutators put back what nobody has
+   * changed since; records of a collection without built-ins then stay as they are.
+   */
+  readonly undo?: { readonly [K in keyof NoInfer<A>]?: UndoFunction<NoInfer<A>[K]> };
+  /** Counts the changes of the schema and of the mutators that older clients would notice. @default {1} */
+  readonly version?: number;
+  /**
+   * The oldest version of a client that is still served. Such a client sees records as they are now,
+   * with its old code: raise this when that code could not cope. @default {1}
+   */
+  readonly minVersion?: number;
+  /** The entry `n` leads stored records and queued mutations from version `n - 1` to version `n`. */
+  readonly migrations?: { readonly [version: number]: Migration };
 }
 
 /** A checked app, ready for `createClient` and for a server. */
@@ -99,6 +127,10 @@ export interface App<C extends Collections = Collections, A = unknown> {
   readonly collections: C;
   readonly mutators: ReadonlyMap<string, RegisteredMutator>;
   readonly authorize: ((request: AccessRequest) => boolean) | undefined;
+  readonly undo: ReadonlyMap<string, UndoFunction<unknown>>;
+  readonly version: number;
+  readonly minVersion: number;
+  readonly migrations: ReadonlyMap<number, Migration>;
   /** Carries the argument types of the app's own mutators; has no value. */
   readonly argumentTypes?: A;
 }
@@ -177,7 +209,31 @@ export function collection<Name extends string, Rec extends object>(
  * });
  * ```
  *
- * @throws {TypeError} when a name is unusable or a mutator is not a function
+ * @example A second version: `title` is called `text` now, in records and in mutations under way
+ * ```ts
+ * import { collection, defineApp } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * export default defineApp({
+ *   name: "notes",
+ *   version: 2,
+ *   collections: { note },
+ *   migrations: {
+ *     2: {
+ *       records: { note: ({ title }: { title: string }) => ({ text: title }) },
+ *       mutations: {
+ *         "note.update": ({ id, data }: { id: string; data: { title: string } }) => ({
+ *           name: "note.update",
+ *           args: { id, data: { text: data.title } },
+ *         }),
+ *       },
+ *     },
+ *   },
+ * });
+ * ```
+ *
+ * @throws {TypeError} when a name or a version is unusable, or a mutator or migration is no function
  */
 export function defineApp<
   const C extends Collections,
@@ -208,5 +264,19 @@ export function defineApp<
     collections: definition.collections,
     mutators,
     authorize: definition.authorize,
+    undo: checkedUndo(definition.undo ?? {}, mutators),
+    ...checkedVersions(definition),
   });
+}
+
+function checkedUndo(
+  undo: Readonly<Record<string, unknown>>,
+  mutators: ReadonlyMap<string, unknown>,
+): ReadonlyMap<string, UndoFunction<unknown>> {
+  for (const [name, inverse] of Object.entries(undo)) {
+    if (!mutators.has(name) || typeof inverse !== "function") {
+      throw new TypeError(`Cannot undo "${name}": it is no mutator, or its entry is no function`);
+    }
+  }
+  return new Map(Object.entries(undo) as [string, UndoFunction<unknown>][]);
 }

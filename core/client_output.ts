@@ -1,5 +1,7 @@
 /** The ports of the client machine: what it is given, and everything that it wants done in the world. */
 import type { AnyApp, Principal } from "./app.ts";
+import type { Divergence } from "./confirmation.ts";
+import type { Effect } from "./effects.ts";
 import type { DriftlessError } from "./errors.ts";
 import type { Mutation } from "./mutation.ts";
 import type { PersistBatch, PersistedClient } from "./persistence.ts";
@@ -13,6 +15,13 @@ export interface RejectedMutation {
   readonly error: DriftlessError;
 }
 
+/** A mutation that is confirmed: its effects are in the rows. */
+export interface SettledMutation {
+  readonly mutation: Mutation;
+  /** What it did on the server; by the newest run on this device where the log did not tell it. */
+  readonly effects: readonly Effect[];
+}
+
 /** What the machine wants done. Calls come while an event is handled, and must not call back into it. */
 export interface ClientOutput {
   /** Store this atomically, after all earlier batches; then tell `persisted` or `persistFailed`. */
@@ -24,6 +33,10 @@ export interface ClientOutput {
   /** The view differs: in these records, or in any. */
   changed(changes: readonly ViewChange[] | "everything"): void;
   rejected(rejected: RejectedMutation): void;
+  /** An own mutation left the queue, confirmed. */
+  settled(settled: SettledMutation): void;
+  /** An own mutation of the app came out differently on the server than it does here. */
+  diverged(divergence: Divergence): void;
   /** The snapshot has come to the end of the log. */
   synced(cursor: number): void;
   failed(error: DriftlessError, retryAfterMs: number): void;

@@ -33,6 +33,10 @@ export const MUTATION_WRITES_MAX = 1000;
 export const IN_FLIGHT_MAX = 256;
 /** Mutations that wait in a client's queue. */
 export const PENDING_MAX = 10_000;
+/** Mutations that wait for their user, refused or held, beside a client's queue. */
+export const QUARANTINE_MAX = 1_000;
+/** Mutations that can be undone, and as many that can be done again. */
+export const UNDO_MAX = 100;
 /** How far a client's clock may run ahead of the server's before it is clamped, in milliseconds. */
 export const CLOCK_AHEAD_MS_MAX = 1_000;
 /** Changes that a scope's log keeps for catch-up. */

@@ -32,12 +32,23 @@ const NO_HEAD: LogHead = Object.freeze({ cursor: 0, floor: 0, time: 0 });
 export class MemoryStore implements Store {
   readonly epoch: string;
   readonly #scopes = new Map<string, ScopeState>();
+  #appVersion = 1;
   /** How to undo the writes of the running transaction, in the order in which they were done. */
   #journal: (() => void)[] | undefined;
 
   /** @param epoch identifies the history; a store that starts empty needs one of its own */
   constructor(epoch: string) {
     this.epoch = epoch;
+  }
+
+  appVersion(): number {
+    return this.#appVersion;
+  }
+
+  setAppVersion(version: number): void {
+    const earlier = this.#appVersion;
+    this.#open().push(() => this.#appVersion = earlier);
+    this.#appVersion = version;
   }
 
   transaction<T>(work: () => T): T {
@@ -71,6 +82,13 @@ export class MemoryStore implements Store {
   rows(scope: string, entity: string): readonly StoredRow[] {
     const rows = this.#scopes.get(scope)?.rows.get(entity)?.values() ?? [];
     return [...rows].filter((row) => row.live).sort((a, b) => compareText(a.id, b.id));
+  }
+
+  everyRow(scope: string): Iterable<StoredRow> {
+    const collections = this.#scopes.get(scope)?.rows ?? new Map<string, Map<string, StoredRow>>();
+    return [...collections].sort(([a], [b]) => compareText(a, b)).flatMap(([, rows]) =>
+      [...rows.values()].sort((a, b) => compareText(a.id, b.id))
+    );
   }
 
   append(scope: string, change: Change): void {
@@ -161,8 +179,7 @@ export class MemoryStore implements Store {
   close(): void {}
 
   #written(scope: string): { state: ScopeState; journal: (() => void)[] } {
-    const journal = this.#journal;
-    invariant(journal !== undefined, "a store is written inside a transaction");
+    const journal = this.#open();
     let state = this.#scopes.get(scope);
     if (state === undefined) {
       state = {
@@ -176,6 +193,11 @@ export class MemoryStore implements Store {
       journal.push(() => this.#scopes.delete(scope));
     }
     return { state, journal };
+  }
+
+  #open(): (() => void)[] {
+    invariant(this.#journal !== undefined, "a store is written inside a transaction");
+    return this.#journal;
   }
 }
 

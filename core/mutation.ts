@@ -26,6 +26,12 @@ export interface Mutation {
   readonly createdAt: number;
 }
 
+/** A mutation as it came: one with a defect is refused in its place, and blocks nothing behind it. */
+export interface PushedMutation extends Mutation {
+  /** Why it cannot run. */
+  readonly defect?: DriftlessError;
+}
+
 /** The scope of a caller that names none. */
 export const DEFAULT_SCOPE = "_default";
 
@@ -62,6 +68,27 @@ export function checkMutation(value: {
   return mutation;
 }
 
+/**
+ * What `read` makes of a mutation from outside; where that fails, a mutation with a defect, if its place
+ * among those of its client can be read.
+ *
+ * @throws {DriftlessError} what `read` throws, when there is no such place
+ */
+export function readInPlace(
+  value: Parameters<typeof checkMutation>[0],
+  read: () => PushedMutation,
+): PushedMutation {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof DriftlessError)) throw error;
+    const { id, client, seq, scope } = value;
+    const place = placeOf({ id, client, seq, scope, name: "defective" });
+    if (place === undefined || place.client === "") throw error;
+    return { ...place, defect: error };
+  }
+}
+
 /** A scope from outside; nothing or `""` means {@linkcode DEFAULT_SCOPE}. */
 export function checkScope(value: unknown): string {
   return value === undefined || value === null || value === ""
@@ -92,6 +119,14 @@ export function checkInteger(value: unknown, field: string): number {
 export function checkObject(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (!isJsonObject(value)) throw invalid(`${what} must be a JSON object`);
   return value;
+}
+
+function placeOf(value: Parameters<typeof checkMutation>[0]): Mutation | undefined {
+  try {
+    return checkMutation(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function optional(value: unknown, fallback: unknown): unknown {

@@ -1,5 +1,6 @@
 /** What a client keeps in storage, and the port of that storage. */
 import type { Change } from "./change.ts";
+import type { ErrorCode } from "./errors.ts";
 import type { SnapshotRow } from "./snapshot.ts";
 
 /** Who a client is to the server, and how far they have come together. */
@@ -24,7 +25,20 @@ export interface PendingRecord {
   readonly createdAt: number;
   /** The cursor at which its effects are visible; `null` until it is acknowledged. */
   readonly visibleAt: number | null;
+  /** The version of the app that its name and arguments are written for; 1 when absent. */
+  readonly appVersion?: number;
+  /** Why it has left the line; absent while it is in it, and in what older versions stored. */
+  readonly quarantine?: Quarantine;
 }
+
+/** Why a mutation waits for its user: the server refused it, or it cannot run without one refused. */
+export type Quarantine =
+  | { readonly state: "refused"; readonly code: ErrorCode; readonly error: string }
+  | {
+    readonly state: "held";
+    /** The id of the refused one. */
+    readonly cause: string;
+  };
 
 /** How the stored rows move. */
 export type ReplicaMove =

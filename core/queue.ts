@@ -6,6 +6,7 @@
  *
  * Numbers are places, not stored facts: one that storage lost leaves no gap for the server to refuse.
  */
+import type { Effect } from "./effects.ts";
 import { canonicalText, frozenJson, utf8Length } from "./json.ts";
 import { IN_FLIGHT_MAX, PUSH_BATCH_MAX } from "./limits.ts";
 import type { Mutation } from "./mutation.ts";
@@ -23,6 +24,14 @@ export interface Pending {
   state: PendingState;
   /** The cursor at which its effects are visible; 0 while undecided. */
   visibleAt: number;
+  /** It may have left the device, by this program or by one before it. */
+  mayBeSent: boolean;
+  /** The rows hold what it did, though its answer is still to come: it is not run on them again. */
+  isInRows: boolean;
+  /** What it did before the rows held it, as it ran here. */
+  effects?: readonly Effect[];
+  /** How many changes it made up to `visibleAt`; absent when unknown, or when they have been passed. */
+  changeCount?: number;
 }
 
 /** Bytes of mutations in one push message: within the limit of a live message. */
@@ -36,8 +45,9 @@ export class PendingQueue {
   #order: number;
 
   constructor(records: readonly PendingRecord[], client: string, scope: string) {
-    this.#entries = records.map((record) => restored(record, client, scope));
-    this.#order = Math.max(0, ...records.map(({ order }) => order));
+    const inLine = records.filter(({ quarantine }) => quarantine === undefined);
+    this.#entries = inLine.map((record) => restored(record, client, scope));
+    this.#order = records.reduce((max, { order }) => Math.max(max, order), 0);
   }
 
   /** Oldest first. */
@@ -45,18 +55,42 @@ export class PendingQueue {
     return this.#entries;
   }
 
+  /** What runs on top of the rows, oldest first. */
   get mutations(): readonly Mutation[] {
-    return this.#entries.map(({ mutation }) => mutation);
+    return this.#entries.filter(({ isInRows }) => !isInRows).map(({ mutation }) => mutation);
+  }
+
+  /** What the server has accepted, in the order of the log. */
+  get acknowledged(): readonly Pending[] {
+    return this.#entries.slice(0, this.#decidedCount());
+  }
+
+  /** What this device alone knows of: nobody else can have decided it. */
+  get unsent(): readonly Pending[] {
+    return this.#entries.filter(({ mayBeSent }) => !mayBeSent);
   }
 
   get undecidedCount(): number {
     return this.#entries.length - this.#decidedCount();
   }
 
-  add(mutation: Mutation): Pending {
-    const pending: Pending = { order: ++this.#order, mutation, state: "local", visibleAt: 0 };
+  /** Puts a mutation at the end. */
+  add(mutation: Mutation, mayBeSent = false): Pending {
+    const pending: Pending = {
+      order: this.takeOrder(),
+      mutation,
+      state: "local",
+      visibleAt: 0,
+      mayBeSent,
+      isInRows: false,
+    };
     this.#entries.push(pending);
     return pending;
+  }
+
+  /** A key of storage that is behind all others, and is not given again. */
+  takeOrder(): number {
+    return ++this.#order;
   }
 
   /** Takes entries out. */
@@ -86,7 +120,15 @@ export class PendingQueue {
     for (const pending of this.#entries) {
       if (pending.state !== "local") pending.state = "queued";
       pending.visibleAt = 0;
+      pending.isInRows = false;
+      delete pending.changeCount;
     }
+  }
+
+  /** The next `count` undecided ones. */
+  undecided(count: number): readonly Pending[] {
+    const start = this.#decidedCount();
+    return this.#entries.slice(start, start + count);
   }
 
   /** Marks the next durable entries as sent; returns them in pushes that each fit a message. */
@@ -107,7 +149,7 @@ export class PendingQueue {
         pushes.push([{ id, name, seq, args, createdAt }]);
         bytes = size;
       }
-      pending.state = "sent";
+      setSent(pending);
     }
     return pushes;
   }
@@ -115,7 +157,7 @@ export class PendingQueue {
   /** Marks the next durable entries as sent; returns them as one batch for a push over HTTP. */
   takeBatch(decidedSeq: number, client: string): readonly Mutation[] {
     return Array.from(this.#sendable(decidedSeq, PUSH_BATCH_MAX), ({ pending, seq }) => {
-      pending.state = "sent";
+      setSent(pending);
       return { ...pending.mutation, client, seq };
     });
   }
@@ -156,13 +198,26 @@ export function pendingRecord({ order, mutation, state, visibleAt }: Pending): P
   };
 }
 
+/** The mutation of a stored entry. */
+export function restoredMutation(record: PendingRecord, client: string, scope: string): Mutation {
+  const { order, id, name, args, createdAt } = record;
+  // The number only orders this device's own writes in the view, as `order` does.
+  return { id, name, scope, client, seq: order, args: frozenJson(args), createdAt };
+}
+
 function restored(record: PendingRecord, client: string, scope: string): Pending {
-  const { order, id, name, args, createdAt, visibleAt } = record;
+  const { order, visibleAt } = record;
   return {
     order,
-    // The number only orders this device's own writes in the view, as `order` does.
-    mutation: { id, name, scope, client, seq: order, args: frozenJson(args), createdAt },
+    mutation: restoredMutation(record, client, scope),
     state: visibleAt === null ? "queued" : "acknowledged",
     visibleAt: visibleAt ?? 0,
+    mayBeSent: true,
+    isInRows: false,
   };
+}
+
+function setSent(pending: Pending): void {
+  pending.state = "sent";
+  pending.mayBeSent = true;
 }

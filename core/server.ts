@@ -20,15 +20,16 @@ import {
   PULL_LIMIT_MAX,
 } from "./limits.ts";
 import { decodeRow, encodeStamps, isLive } from "./lww.ts";
-import type { Mutation } from "./mutation.ts";
+import { checkMutation, type PushedMutation } from "./mutation.ts";
 import type { Clock } from "./ports.ts";
 import type { SnapshotReader, Store, StoredRow } from "./store.ts";
 import { type RowSource, runMutation, type Write } from "./transaction.ts";
+import { checkAppVersion, upgradeCall } from "./upgrade.ts";
 
 /** One caller's mutations, in order. */
 export interface PushRequest {
   readonly principal: Principal | null;
-  readonly mutations: readonly Mutation[];
+  readonly mutations: readonly PushedMutation[];
 }
 
 /** What became of one mutation. */
@@ -99,6 +100,33 @@ export class SyncServer {
     return this.#store.epoch;
   }
 
+  /** The version of the app that runs here. */
+  get appVersion(): number {
+    return this.#app.version;
+  }
+
+  /**
+   * Checks that a client that runs this version of the app can be served.
+   *
+   * @throws {VersionError} when it is too old or too new
+   */
+  checkVersion(version: number | undefined): void {
+    checkAppVersion(this.#app, version);
+  }
+
+  /** What a mutation of a client that runs this version of the app is here. */
+  upgraded(mutation: PushedMutation, version: number = this.#app.version): PushedMutation {
+    if (version >= this.#app.version || mutation.defect !== undefined) return mutation;
+    try {
+      const call = upgradeCall(this.#app, mutation, version);
+      return checkMutation({ ...mutation, ...call });
+    } catch (thrown) {
+      const defect = thrown as DriftlessError;
+      if (defect.cause !== undefined) this.#onFailure(defect, `migration of ${mutation.name}`);
+      return { ...mutation, defect };
+    }
+  }
+
   /** Whether a principal may act in a scope, as the app says; an `authorize` that throws says no. */
   allows(request: AccessRequest): boolean {
     const { authorize } = this.#app;
@@ -119,10 +147,19 @@ export class SyncServer {
   /**
    * Decides any number of callers' mutations in one transaction.
    *
-   * @throws {DriftlessError} `store_failed`: then nothing was decided
+   * @throws {DriftlessError} `store_failed`, or `unavailable` when another process has upgraded the
+   *   store to another version of the app: then nothing was decided
    */
   push(requests: readonly PushRequest[]): PushOutcome {
     return this.#store.transaction(() => {
+      const rows = this.#store.appVersion();
+      if (rows !== this.#app.version) {
+        throw new DriftlessError(
+          "unavailable",
+          `Cannot write rows of version ${rows} of the app: this program runs version ` +
+            this.#app.version,
+        );
+      }
       const logs = new Map<string, Change[]>();
       const results = requests.map(({ principal, mutations }) =>
         mutations.map((mutation) => {
@@ -186,7 +223,7 @@ export class SyncServer {
     );
   }
 
-  #decide(principal: Principal | null, mutation: Mutation): MutationResult {
+  #decide(principal: Principal | null, mutation: PushedMutation): MutationResult {
     const { scope, client, seq } = mutation;
     const record = client === "" ? undefined : this.#store.client(scope, client);
     if (record !== undefined && record.principal !== (principal?.id ?? "")) {
@@ -218,7 +255,11 @@ export class SyncServer {
   }
 
   /** Runs a mutation that is new and next in line, and records the outcome, whatever it is. */
-  #run(principal: Principal | null, mutation: Mutation, clientTime: number): MutationResult {
+  #run(
+    principal: Principal | null,
+    mutation: PushedMutation,
+    clientTime: number,
+  ): MutationResult {
     const { scope, seq } = mutation;
     const head = this.#store.head(scope);
     const now = this.#clock.now();
@@ -236,6 +277,7 @@ export class SyncServer {
     try {
       const access = { principal, scope, action: "write" } as const;
       if (!this.allows(access)) throw new DriftlessError("forbidden", NOT_WRITABLE);
+      if (mutation.defect !== undefined) throw mutation.defect;
       if (!this.allows({ ...access, mutator: mutation.name })) {
         throw new DriftlessError("forbidden", `You may not call "${mutation.name}" in this scope`);
       }
@@ -268,7 +310,7 @@ export class SyncServer {
     return code === null ? { ...result, changeCount: changes.length } : result;
   }
 
-  #advance(mutation: Mutation, principal: Principal | null, time: number): void {
+  #advance(mutation: PushedMutation, principal: Principal | null, time: number): void {
     this.#store.putClient(mutation.scope, {
       client: mutation.client,
       principal: principal?.id ?? "",
@@ -309,7 +351,7 @@ export class SyncServer {
   }
 
   #refused(
-    mutation: Mutation,
+    mutation: PushedMutation,
     lastSeq: number,
     code: ErrorCode | null,
     error: string | null,

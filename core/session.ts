@@ -6,12 +6,21 @@
  */
 import type { Principal } from "./app.ts";
 import { DriftlessError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { parseJson, utf8Length } from "./json.ts";
 import { IN_FLIGHT_MAX, PULL_LIMIT_MAX } from "./limits.ts";
-import { checkInteger, checkMutation, checkName, checkScope, type Mutation } from "./mutation.ts";
+import {
+  checkInteger,
+  checkMutation,
+  checkName,
+  checkScope,
+  type PushedMutation,
+  readInPlace,
+} from "./mutation.ts";
 import { type CommitPoke, firstPoke } from "./poke.ts";
 import type { Clock } from "./ports.ts";
+import { PRESENCE_BYTES_MAX, type PresenceMember, type PresenceRooms } from "./presence.ts";
 import type { MutationResult, SyncServer } from "./server.ts";
+import { TOO_OLD_RETRY_MS, VersionError } from "./upgrade.ts";
 import {
   decodeUp,
   type DownMessage,
@@ -21,8 +30,8 @@ import {
   type WireMutation,
 } from "./wire/messages.ts";
 
-/** Channels of one connection. */
-export const CHANNELS_MAX = 16;
+/** Channels of one connection: the tabs of one browser share it. */
+export const CHANNELS_MAX = 64;
 /** Topics that one channel subscribes to. */
 export const TOPICS_MAX = 64;
 /** A client further behind than this is better served by a snapshot. */
@@ -32,11 +41,13 @@ export const CATCH_UP_CHANGES_MAX = 10_000;
 export interface SessionOutput {
   send(bytes: Uint8Array): void;
   /** Decide these mutations, then tell `decided`. */
-  push(channel: number, mutations: readonly Mutation[]): void;
+  push(channel: number, mutations: readonly PushedMutation[]): void;
   /** Give this to every session of the scope. */
   publish(scope: string, topic: string, data: string): void;
   /** The session now has a channel in this scope. */
   joined(scope: string): void;
+  /** Whether what was sent has left: messages that can wait, wait for it. */
+  isReady(): boolean;
 }
 
 /** What a {@linkcode LiveSession} is made of. */
@@ -44,13 +55,21 @@ export interface SessionOptions {
   readonly server: SyncServer;
   readonly principal: Principal | null;
   readonly clock: Clock;
+  /** Shared by all sessions. */
+  readonly presence: PresenceRooms;
   readonly output: SessionOutput;
 }
 
 interface Channel {
   readonly scope: string;
   readonly client: string;
+  /** The version of the app that the client runs, when it says so. */
+  readonly appVersion: number | undefined;
   readonly topics: Set<string>;
+  /** The channel as presence sees it. */
+  readonly member: PresenceMember;
+  /** Whether it shows something of its client. */
+  shows: boolean;
   /** The end of what was sent. */
   cursor: number;
   behind: boolean;
@@ -88,7 +107,7 @@ export class LiveSession {
       this.#handle(channel, message);
     } catch (error) {
       if (!(error instanceof DriftlessError)) throw error;
-      this.#fail(channel, error);
+      this.#fail(channel, error, error instanceof VersionError ? error.retryAfterMs : 0);
     }
   }
 
@@ -143,11 +162,19 @@ export class LiveSession {
 
   /** Asks again whether the principal may read; closes the channels where not. */
   recheck(): void {
-    for (const [number, { scope }] of this.#channels) {
+    const { presence } = this.#options;
+    for (const [number, { scope, member, shows }] of this.#channels) {
+      if (shows && !this.#mayWrite(scope)) presence.hide(member);
       if (this.#mayRead(scope)) continue;
-      this.#channels.delete(number);
+      presence.hide(member);
+      this.#close(number);
       this.#fail(number, forbidden());
     }
+  }
+
+  /** The connection is gone. */
+  closed(): void {
+    for (const number of this.#channels.keys()) this.#close(number);
   }
 
   #handle(number: number, message: UpMessage): void {
@@ -175,15 +202,18 @@ export class LiveSession {
         return;
       case "publish":
         return this.#publish(channel, message.topic, message.data);
+      case "presence":
+        return this.#present(number, channel, message.watch, message.data);
     }
   }
 
   #hello(number: number, hello: UpMessage & { readonly kind: "hello" }): void {
     const { server, principal, clock, output } = this.#options;
     if (hello.protocol !== PROTOCOL_VERSION) {
-      throw new DriftlessError(
+      throw new VersionError(
         "upgrade_required",
         `This server speaks protocol ${PROTOCOL_VERSION}, not ${hello.protocol}`,
+        TOO_OLD_RETRY_MS,
       );
     }
     if (!this.#channels.has(number) && this.#channels.size >= CHANNELS_MAX) {
@@ -193,7 +223,8 @@ export class LiveSession {
     const client = checkName(hello.client, "client");
     const cursor = checkInteger(hello.cursor, "cursor");
     // A channel that is not granted must not keep what it was granted before.
-    this.#channels.delete(number);
+    this.#close(number);
+    server.checkVersion(hello.appVersion);
     if (!this.#mayRead(scope)) throw forbidden();
     const lastSeq = server.lastSeq(scope, client, principal);
     const head = server.head(scope);
@@ -203,7 +234,16 @@ export class LiveSession {
     const channel: Channel = {
       scope,
       client,
+      appVersion: hello.appVersion,
       topics: new Set(),
+      member: {
+        scope,
+        client,
+        principal: principal?.id ?? "",
+        isReady: () => output.isReady(),
+        tell: (all, peers) => this.#send(number, { kind: "peers", all, peers }),
+      },
+      shows: false,
       cursor,
       behind: true,
       undecided: 0,
@@ -266,20 +306,52 @@ export class LiveSession {
         `Cannot read the message: a push holds 1 to ${IN_FLIGHT_MAX} mutations`,
       );
     }
-    const { scope, client } = channel;
-    const mutations = wired.map(({ args, ...rest }) =>
-      checkMutation({ ...rest, scope, client, args: parseJson(args, "invalid_mutation") })
-    );
+    const { scope, client, appVersion } = channel;
+    const { server } = this.#options;
+    const mutations = wired.map(({ args, ...rest }) => {
+      const place = { ...rest, scope, client };
+      const mutation = readInPlace(
+        place,
+        () => checkMutation({ ...place, args: parseJson(args, "invalid_mutation") }),
+      );
+      return server.upgraded(mutation, appVersion);
+    });
     channel.undecided += mutations.length;
     this.#options.output.push(number, mutations);
   }
 
-  #publish(channel: Channel, topic: string, data: string): void {
-    const { server, principal, output } = this.#options;
-    const { scope } = channel;
-    if (!server.allows({ principal, scope, action: "write" })) throw forbidden();
+  #publish({ scope }: Channel, topic: string, data: string): void {
+    if (!this.#mayWrite(scope)) throw forbidden();
     parseJson(data, "invalid_mutation");
-    output.publish(scope, checkName(topic, "topic"), data);
+    this.#options.output.publish(scope, checkName(topic, "topic"), data);
+  }
+
+  /**
+   * Shows the client to the others. One that cannot be shown (it may not write here, or the scope is
+   * full) is told of itself, with nothing: its sync is not to suffer from a failure.
+   */
+  #present(number: number, channel: Channel, watch: boolean, data: string): void {
+    const { scope, client, member } = channel;
+    if (utf8Length(data) > PRESENCE_BYTES_MAX) {
+      throw new DriftlessError("too_large", `Cannot show more than ${PRESENCE_BYTES_MAX} bytes`);
+    }
+    if (data !== "") parseJson(data, "invalid_mutation");
+    const mayShow = data === "" || this.#mayWrite(scope);
+    const isDone = this.#options.presence.set(member, watch, mayShow ? data : "") && mayShow;
+    channel.shows = isDone && data !== "";
+    if (isDone) return;
+    this.#send(number, { kind: "peers", all: false, peers: [{ client, data: "" }] });
+  }
+
+  #close(number: number): void {
+    const channel = this.#channels.get(number);
+    if (channel !== undefined) this.#options.presence.leave(channel.member);
+    this.#channels.delete(number);
+  }
+
+  #mayWrite(scope: string): boolean {
+    const { server, principal } = this.#options;
+    return server.allows({ principal, scope, action: "write" });
   }
 
   #mayRead(scope: string): boolean {

@@ -1,6 +1,6 @@
 /** The confirmed rows of a scope at a cursor, as one client holds them. */
 import type { Change } from "./change.ts";
-import { frozenJson, type JsonObject } from "./json.ts";
+import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
 
 /** A confirmed row: its record as canonical JSON. */
 export interface SnapshotRow {
@@ -55,6 +55,15 @@ export class Snapshot {
 
   entities(): Iterable<string> {
     return this.#tables.keys();
+  }
+
+  /** Every row. */
+  *rows(): Iterable<SnapshotRow> {
+    for (const [entity, table] of this.#tables) {
+      for (const [id, held] of table) {
+        yield { entity, id, json: typeof held === "string" ? held : canonicalText(held) };
+      }
+    }
   }
 
   /** Moves on by one change, which must be the next one. */

@@ -67,6 +67,9 @@ export interface Retention {
 export interface Store {
   /** Identifies this history; a store that was created anew has another. */
   readonly epoch: string;
+  /** The version of the app that the rows are of; 1 for a new store. */
+  appVersion(): number;
+  setAppVersion(version: number): void;
   /** Runs `work` atomically; what it wrote is durable when this returns, or gone when it throws. */
   transaction<T>(work: () => T): T;
   /** The names of all scopes, in UTF-8 order. */
@@ -76,6 +79,8 @@ export interface Store {
   row(scope: string, entity: string, id: string): StoredRow | undefined;
   /** The live rows of one collection, by id in UTF-8 order. */
   rows(scope: string, entity: string): readonly StoredRow[];
+  /** Every row of a scope, tombstones too, by entity and id; rows may be put while it is read. */
+  everyRow(scope: string): Iterable<StoredRow>;
   /** Adds changes in the order of their cursors, from `head().cursor + 1` on. */
   append(scope: string, change: Change): void;
   putRow(scope: string, row: StoredRow): void;

@@ -54,8 +54,12 @@ export interface Write {
   readonly after: RowState;
 }
 
+/** What a mutator may ask of its context that can be answered otherwise elsewhere. */
+export type ContextField = "principal" | "now";
+
 /**
- * Runs a mutation; returns its writes, one for each row, in the order of their first touch.
+ * Runs a mutation; returns its writes, one for each row, in the order of their first touch. What it asks
+ * of its context is noted in `asked`.
  *
  * @throws {DriftlessError} the reason of a refusal: `rejected` and the other codes of a `Rejection`,
  *   `not_found` for an unknown mutator, `invalid_record`, `invalid_mutation`, `mutator_failed`
@@ -65,6 +69,7 @@ export function runMutation(
   source: RowSource,
   mutation: Mutation,
   principal: Principal | null,
+  asked?: Set<ContextField>,
 ): readonly Write[] {
   const run = new MutationRun(app, source, mutation);
   const mutator = app.mutators.get(mutation.name);
@@ -77,8 +82,14 @@ export function runMutation(
     let ids = 0;
     const context: MutatorContext = {
       scope: mutation.scope,
-      principal,
-      now: mutation.createdAt,
+      get principal() {
+        asked?.add("principal");
+        return principal;
+      },
+      get now() {
+        asked?.add("now");
+        return mutation.createdAt;
+      },
       newId: () => `${mutation.id}-${++ids}`,
     };
     let returned: unknown;
@@ -224,7 +235,12 @@ export function rowKey(entity: string, id: string): string {
   return `${entity}\0${id}`;
 }
 
-function checkedRecord(collection: Collection, record: unknown): JsonObject {
+/**
+ * The record as its schema makes it, frozen.
+ *
+ * @throws {DriftlessError} `invalid_record` or `too_large`; `mutator_failed` when the schema fails
+ */
+export function checkedRecord(collection: Collection, record: unknown): JsonObject {
   const what = `the ${collection.name} record`;
   const value = checkJson(validated(collection.schema, record, what), "invalid_record");
   if (!isJsonObject(value)) throw new DriftlessError("invalid_record", `${what} is not an object`);

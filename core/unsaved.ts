@@ -1,14 +1,25 @@
 /** The batches on their way to storage, and what the next one has to repeat when one was refused. */
 import type { ClientIdentity, PendingRecord, PersistBatch, ReplicaMove } from "./persistence.ts";
+import type { Quarantined } from "./quarantine.ts";
 import { type Pending, pendingRecord } from "./queue.ts";
 
 /** What one batch is about. */
 export interface BatchParts {
   /** Entries that are new in this batch: not durable before it is. */
   readonly added?: readonly Pending[];
+  /** What the new ones come in place of: gone when the batch is durable, and not before. */
+  readonly replaced?: readonly Quarantined[];
   readonly put?: readonly PendingRecord[];
   readonly drop?: readonly number[];
   readonly replica?: ReplicaMove;
+}
+
+/** What a batch that was refused does to the queue. */
+export interface Refused {
+  /** Takes these away. */
+  readonly added: readonly Pending[];
+  /** And brings these back. */
+  readonly replaced: readonly Quarantined[];
 }
 
 /**
@@ -16,7 +27,7 @@ export interface BatchParts {
  * decided, so what an earlier one failed to tell of the queue must not be missing beside it.
  */
 export class UnsavedBatches {
-  readonly #batches = new Map<number, BatchParts>();
+  readonly #batches = new Map<number, Refused & { readonly drop: readonly number[] }>();
   #token = 0;
   /** Entries to remove, which no accepted batch has removed yet. */
   #stale: readonly number[];
@@ -27,39 +38,46 @@ export class UnsavedBatches {
     this.#stale = stale;
   }
 
-  /** The next batch. `entries` is the queue as it stands. */
-  next(parts: BatchParts, identity: ClientIdentity, entries: readonly Pending[]): PersistBatch {
-    const { added = [], put = [], replica } = parts;
-    const drop = [...this.#stale, ...(parts.drop ?? [])];
-    const again = this.#isBehind ? entries.filter(({ state }) => state !== "local") : [];
+  /** The next batch. `stored` is all that storage should hold of the queue without it. */
+  next(
+    parts: BatchParts,
+    identity: ClientIdentity,
+    stored: () => readonly PendingRecord[],
+  ): PersistBatch {
+    const { added = [], replaced = [], put = [], replica } = parts;
+    const left = [...this.#stale, ...(parts.drop ?? [])];
+    const again = this.#isBehind ? stored() : [];
     this.#stale = [];
     this.#isBehind = false;
     const token = ++this.#token;
-    this.#batches.set(token, { added, drop });
+    this.#batches.set(token, { added, replaced, drop: left });
+    // One that comes back under its old key, changed, is put and not dropped.
+    const kept = new Set(put.map(({ order }) => order));
+    const gone = replaced.map(({ order }) => order).filter((order) => !kept.has(order));
     return {
       token,
       identity,
-      put: [...again.map(pendingRecord), ...added.map(pendingRecord), ...put],
-      drop,
+      put: [...again, ...added.map(pendingRecord), ...put],
+      drop: [...left, ...gone],
       ...(replica === undefined ? {} : { replica }),
     };
   }
 
   /** Storage holds the batch; returns what was new in it. */
   saved(token: number): readonly Pending[] {
-    return this.#take(token).added ?? [];
+    return this.#take(token).added;
   }
 
-  /** Storage refused the batch; returns what was new in it. */
-  refused(token: number): readonly Pending[] {
-    const { added = [], drop = [] } = this.#take(token);
+  /** Storage refused the batch. */
+  refused(token: number): Refused {
+    const { added, replaced, drop } = this.#take(token);
     this.#stale = [...this.#stale, ...drop];
     this.#isBehind = true;
-    return added;
+    return { added, replaced };
   }
 
-  #take(token: number): BatchParts {
-    const parts = this.#batches.get(token) ?? {};
+  #take(token: number): Refused & { readonly drop: readonly number[] } {
+    const parts = this.#batches.get(token) ?? { added: [], replaced: [], drop: [] };
     this.#batches.delete(token);
     return parts;
   }

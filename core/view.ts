@@ -8,19 +8,15 @@
  */
 import type { AnyApp, Principal } from "./app.ts";
 import { dependants, type Footprint, FootprintIndex } from "./dependants.ts";
+import { type Effect, recordOf, visibleEffects } from "./effects.ts";
 import { compareText, equalJson, type JsonObject } from "./json.ts";
-import { confirmedRow, isLive, type RowState } from "./lww.ts";
+import { confirmedRow, isLive } from "./lww.ts";
 import type { Mutation } from "./mutation.ts";
 import type { Snapshot } from "./snapshot.ts";
-import { rowKey, type RowSource, runMutation } from "./transaction.ts";
+import { rowKey, type RowSource, runMutation, type Write } from "./transaction.ts";
 
 /** A record that a reader sees differently now. */
-export interface ViewChange {
-  readonly entity: string;
-  readonly id: string;
-  readonly before: JsonObject | undefined;
-  readonly after: JsonObject | undefined;
-}
+export type ViewChange = Effect;
 
 /** A row that somebody is about to change, or has changed. */
 export interface RowRef {
@@ -28,15 +24,12 @@ export interface RowRef {
   readonly id: string;
 }
 
-interface Run extends Footprint {
+/** What a mutation did on the ground that it stands on. */
+export interface Run extends Footprint {
   readonly mutation: Mutation;
-  readonly writes: ReadonlyMap<string, OverlayRow>;
+  readonly writes: ReadonlyMap<string, Write>;
   /** Why it has no effect on this ground. */
   readonly refusal?: unknown;
-}
-
-interface OverlayRow extends RowRef {
-  readonly row: RowState;
 }
 
 /** A row as it looked before a move. */
@@ -50,7 +43,7 @@ export class View {
   readonly #snapshot: Snapshot;
   readonly #principal: Principal | null;
   #runs: Run[] = [];
-  #overlay = new Map<string, OverlayRow>();
+  #overlay = new Map<string, Write>();
   #index = new FootprintIndex();
 
   constructor(app: AnyApp, snapshot: Snapshot, principal: Principal | null) {
@@ -62,7 +55,7 @@ export class View {
   get(entity: string, id: string): JsonObject | undefined {
     const written = this.#overlay.get(rowKey(entity, id));
     if (written === undefined) return this.#snapshot.get(entity, id);
-    return isLive(written.row) ? written.row.data : undefined;
+    return recordOf(written.after);
   }
 
   /** Every record of a collection with its id, by id in UTF-8 order. */
@@ -74,7 +67,7 @@ export class View {
     let count = this.#snapshot.count(entity);
     for (const written of this.#overlay.values()) {
       if (written.entity !== entity) continue;
-      count += Number(isLive(written.row)) -
+      count += Number(isLive(written.after)) -
         Number(this.#snapshot.get(entity, written.id) !== undefined);
     }
     return count;
@@ -126,10 +119,22 @@ export class View {
     for (const [key, row] of this.#overlay) {
       // What nobody touched before has not moved: the snapshot still says how it looked.
       if (!before.has(key)) {
-        before.set(key, { ...row, record: this.#snapshot.get(row.entity, row.id) });
+        const { entity, id } = row;
+        before.set(key, { entity, id, record: this.#snapshot.get(entity, id) });
       }
     }
     return this.#compare(before);
+  }
+
+  /** The runs of the pending mutations, oldest first, as they stand; a later move makes another list. */
+  get runs(): readonly Run[] {
+    return this.#runs;
+  }
+
+  /** What a pending mutation does to the records as they are, or `undefined` when it is not pending. */
+  effectsOf(id: string): readonly Effect[] | undefined {
+    const run = this.#runs.find(({ mutation }) => mutation.id === id);
+    return run && visibleEffects(run.writes.values());
   }
 
   /** Starts over after the snapshot was replaced as a whole, with these mutations pending. */
@@ -179,7 +184,7 @@ export class View {
       row: (entity, id) => {
         reads.add(rowKey(entity, id));
         const written = this.#overlay.get(rowKey(entity, id));
-        if (written !== undefined) return written.row;
+        if (written !== undefined) return written.after;
         const data = this.#snapshot.get(entity, id);
         return data && confirmedRow(data);
       },
@@ -188,11 +193,10 @@ export class View {
         return this.#live(entity);
       },
     };
-    const writes = new Map<string, OverlayRow>();
+    const writes = new Map<string, Write>();
     try {
       for (const write of runMutation(this.#app, source, mutation, this.#principal)) {
-        const { entity, id, after: row } = write;
-        writes.set(rowKey(entity, id), { entity, id, row });
+        writes.set(rowKey(write.entity, write.id), write);
       }
       return { mutation, writes, reads, scans };
     } catch (refusal) {
@@ -211,9 +215,9 @@ export class View {
       const record = this.get(entity, id);
       if (record !== undefined) yield [id, record];
     }
-    for (const { entity: other, id, row } of this.#overlay.values()) {
-      if (other !== entity || !isLive(row)) continue;
-      if (this.#snapshot.get(entity, id) === undefined) yield [id, row.data];
+    for (const { entity: other, id, after } of this.#overlay.values()) {
+      if (other !== entity || !isLive(after)) continue;
+      if (this.#snapshot.get(entity, id) === undefined) yield [id, after.data];
     }
   }
 

@@ -19,6 +19,7 @@ import { DriftlessError, ERROR_STATUS } from "../core/errors.ts";
 import { PUSH_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX } from "../core/limits.ts";
 import { SyncServer } from "../core/server.ts";
 import type { Store } from "../core/store.ts";
+import { upgradeStore, VersionError } from "../core/upgrade.ts";
 import { type Admission, admit } from "./admission.ts";
 import { discardBody, readBody } from "./body.ts";
 import { Committer } from "./committer.ts";
@@ -33,7 +34,7 @@ import { Tickets } from "./tickets.ts";
 /** A page or another file that the handler serves. */
 export interface Asset {
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Uint8Array<ArrayBuffer>;
   readonly etag: string;
 }
 
@@ -44,6 +45,8 @@ export interface HandlerOptions extends Admission {
   readonly version: string;
   /** Files by path. */
   readonly assets?: Readonly<Record<string, Asset>>;
+  /** Finds further files by path. */
+  readonly pages?: (path: string) => Promise<Asset | undefined>;
   /** Calls back after the input that is waiting now has been read. @default {setTimeout} */
   readonly defer?: (work: () => void) => void;
 }
@@ -83,7 +86,12 @@ const PAGE_METHODS: readonly string[] = ["GET", "HEAD"];
 
 type Env = { Bindings: { peer: Peer } };
 
-/** Makes the handler of an app on a store. */
+/**
+ * Makes the handler of an app on a store, whose rows it leads up to the version of the app.
+ *
+ * @throws {DriftlessError} `upgrade_required` when the rows are of a newer version, `invalid_record`
+ *   when a migration or a schema refuses one; the store is as it was
+ */
 export function createHandler(app: AnyApp, options: HandlerOptions): Handler {
   return new AppHandler(app, options);
 }
@@ -103,10 +111,12 @@ class AppHandler implements Handler {
     this.#options = options;
     const { store, log, defer = (work) => setTimeout(work, 0) } = options;
     const now = () => performance.now();
+    const clock = { now: () => Date.now() };
+    upgradeStore(app, store, clock, (progress) => log.info("rows upgraded", { ...progress }));
     this.#server = new SyncServer({
       app,
       store,
-      clock: { now: () => Date.now() },
+      clock,
       open: options.open,
       onFailure: (error, where) => log.error("app failed", { where, error: errorText(error) }),
     });
@@ -159,6 +169,7 @@ class AppHandler implements Handler {
 
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#live.close();
   }
 
   #createRoutes(): Hono<Env> {
@@ -199,7 +210,8 @@ class AppHandler implements Handler {
       const key = principal === null ? c.env.peer.remoteAddress : `principal ${principal.id}`;
       const wait = this.#ticketRate.take(key);
       if (wait > 0) throw new RateLimitedError("Cannot give out so many tickets", wait);
-      return json(JSON.stringify({ ticket: this.#tickets.issue(identity) }));
+      const ticket = this.#tickets.issue(identity);
+      return json(JSON.stringify({ ticket, app_version: this.#server.appVersion }));
     });
     routes.post("/_session", async (c) => await this.#signIn(c));
     // Whoever asks: a cookie whose token has expired must be able to go.
@@ -239,11 +251,11 @@ class AppHandler implements Handler {
     return json(JSON.stringify({ status: "ok", version, connections: this.#live.size }));
   }
 
-  #page(request: Request, peer: Peer): Response {
-    const { assets = {} } = this.#options;
+  async #page(request: Request, peer: Peer): Promise<Response> {
+    const { assets = {}, pages } = this.#options;
     const { method } = request;
     const path = new URL(request.url).pathname;
-    const asset = Object.hasOwn(assets, path) ? assets[path] : undefined;
+    const asset = Object.hasOwn(assets, path) ? assets[path] : await pages?.(path);
     const page = asset === undefined ? undefined : PAGE_METHODS;
     const methods = Object.hasOwn(METHODS, path) ? METHODS[path] : page;
     if (methods === undefined) throw notFound();
@@ -265,9 +277,11 @@ class AppHandler implements Handler {
   #failure(error: unknown, peer: Peer, headers: Record<string, string> = {}): Response {
     const { code, message } = publicError(error, this.#options.log);
     const body: Record<string, string | number> = { code, error: message };
-    if (error instanceof RateLimitedError) {
+    if (error instanceof RateLimitedError || error instanceof VersionError) {
       body.retry_after_ms = error.retryAfterMs;
       headers["retry-after"] = String(Math.ceil(error.retryAfterMs / 1000));
+    }
+    if (error instanceof RateLimitedError) {
       this.#options.log.info("rate limited", { peer: peer.remoteAddress });
     }
     return json(JSON.stringify(body), ERROR_STATUS[code] as ContentfulStatusCode, headers);

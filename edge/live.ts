@@ -1,8 +1,9 @@
 /** The live door: sockets and their sessions, grouped by scope, each on its own. */
 import { DriftlessError } from "../core/errors.ts";
 import { IN_FLIGHT_MAX } from "../core/limits.ts";
-import type { Mutation } from "../core/mutation.ts";
+import type { PushedMutation } from "../core/mutation.ts";
 import { CommitPoke } from "../core/poke.ts";
+import { PresenceRooms } from "../core/presence.ts";
 import type { MutationResult, ScopeCommit, SyncServer } from "../core/server.ts";
 import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
 import type { Committer, Decided } from "./committer.ts";
@@ -61,9 +62,14 @@ export class LiveHub {
   readonly #rooms = new Map<string, Set<Connection>>();
   /** Answers of the commit that is being told. */
   readonly #unsent = new Set<Acks>();
+  readonly #presence: PresenceRooms;
+  readonly #alarm: Alarm;
 
   constructor(options: LiveHubOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.now, () => this.#presence.turn());
+    const wake = (afterMs: number) => this.#alarm.set(afterMs);
+    this.#presence = new PresenceRooms({ clock: options, wake });
   }
 
   /** How many connections there are. */
@@ -107,7 +113,10 @@ export class LiveHub {
         }
         this.#receive(connection, bytes);
       },
-      drained: () => outbox.drained(),
+      drained: () => {
+        outbox.drained();
+        this.#presence.nudge();
+      },
       closed: () => this.#leave(connection),
     };
   }
@@ -148,6 +157,11 @@ export class LiveHub {
     }
   }
 
+  /** Stops timers. */
+  close(): void {
+    this.#alarm.close();
+  }
+
   #openSession(identity: Identity, outbox: Outbox, own: () => Connection): LiveSession {
     const { server, log } = this.#options;
     const acks = new Acks((channel, results) => session.decided(channel, results), this.#unsent);
@@ -155,6 +169,7 @@ export class LiveHub {
       server,
       principal: identity.principal,
       clock: { now: () => Date.now() },
+      presence: this.#presence,
       output: {
         send: (bytes) => outbox.send(bytes),
         push: (channel, mutations) =>
@@ -165,12 +180,17 @@ export class LiveHub {
           }),
         publish: (scope, topic, data) => this.publish(scope, topic, data),
         joined: (scope) => this.#join(own(), scope),
+        isReady: () => outbox.isEmpty,
       },
     });
     return session;
   }
 
-  #push(connection: Connection, mutations: readonly Mutation[], decided: Decided): void {
+  #push(
+    connection: Connection,
+    mutations: readonly PushedMutation[],
+    decided: Decided,
+  ): void {
     const { committer, spend } = this.#options;
     const { identity } = connection;
     const { length } = mutations;
@@ -218,6 +238,7 @@ export class LiveHub {
 
   #leave(connection: Connection): void {
     connection.outbox.close();
+    connection.session.closed();
     this.#connections.delete(connection);
     this.#leaveRooms(connection, NO_SCOPES);
   }
@@ -231,6 +252,36 @@ export class LiveHub {
       room?.delete(connection);
       if (room?.size === 0) this.#rooms.delete(scope);
     }
+  }
+}
+
+/** Calls back once after the shortest of the waits that were asked for. */
+class Alarm {
+  readonly #now: () => number;
+  readonly #ring: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = Infinity;
+
+  constructor(now: () => number, ring: () => void) {
+    this.#now = now;
+    this.#ring = ring;
+  }
+
+  set(afterMs: number): void {
+    const due = this.#now() + afterMs;
+    if (due >= this.#due) return;
+    this.#due = due;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#due = Infinity;
+      this.#ring();
+    }, afterMs);
+  }
+
+  /** Never calls back any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#due = -Infinity;
   }
 }
 

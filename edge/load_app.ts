@@ -1,22 +1,28 @@
 /** Loads an app file from anywhere, TypeScript or JavaScript. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { AnyApp } from "../core/app.ts";
+import { moduleUrl } from "./app_modules.ts";
+
+/** What Bun says of a file that it cannot parse. */
+interface BunBuildError {
+  readonly message: string;
+  readonly position: { readonly file: string; readonly line: number } | null;
+}
 
 /**
- * The app that a file exports by default.
+ * The app that a file exports by default. `isAgain` reads an edited file anew.
  *
  * @throws {Error} when the file cannot be loaded, or exports something else
  */
-export async function loadApp(path: string): Promise<AnyApp> {
+export async function loadApp(path: string, isAgain = false): Promise<AnyApp> {
   if (!existsSync(path)) {
     throw new Error(`Cannot load the app file "${path}": there is no such file`);
   }
   let module: { readonly default?: unknown };
   try {
-    module = await import(pathToFileURL(resolve(path)).href);
+    module = await import(moduleUrl(resolve(path), isAgain));
   } catch (cause) {
     throw new Error(`Cannot load the app file "${path}": ${reasonOf(cause)}`, { cause });
   }
@@ -31,10 +37,13 @@ export async function loadApp(path: string): Promise<AnyApp> {
 /** What went wrong and where, in one line: runtimes draw pictures of the source around it. */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
+  const [first] = cause instanceof AggregateError ? cause.errors as readonly BunBuildError[] : [];
+  if (first?.position) return `${first.message} at ${first.position.file}:${first.position.line}`;
   const lines = stripVTControlCharacters(cause.message).split("\n").map((line) => line.trim());
   const stack = (cause.stack ?? "").split("\n").map((line) => line.trim());
-  // Whoever waits for the import is in the stack as well, as "async".
-  const isPlace = (line: string) => /^at (?!async ).*file:/.test(line);
+  // Whoever waits for the import is in the stack as well, as "async". Bun writes paths, and its own
+  // files lie in "/$bunfs".
+  const isPlace = (line: string) => /^at (?!async )(?:.*[ (])?(?:file:|\/(?!\$bunfs\/))/.test(line);
   const place = lines.find(isPlace) ?? stack.find(isPlace);
   return place === undefined || lines[0] === place ? `${lines[0]}` : `${lines[0]} ${place}`;
 }

@@ -55,6 +55,11 @@ export class Outbox {
     this.#overflow();
   }
 
+  /** Whether nothing waits that was to be sent before. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX;
+  }
+
   /** The socket has taken everything: goes on with what waits. */
   drained(): void {
     let sent = 0;

@@ -2,10 +2,11 @@
 import { setImmediate } from "node:timers";
 import type { AnyApp } from "../core/app.ts";
 import { type Admission, bySecret, openToAll } from "./admission.ts";
-import { type Asset, createHandler, type Handler } from "./handler.ts";
+import { createHandler, type Handler, type HandlerOptions } from "./handler.ts";
 import { SECRET_UNITS_MIN } from "./identity.ts";
 import { errorText, type Log } from "./log.ts";
 import type { Listener } from "./socket.ts";
+import type { SqlDatabase } from "./sql.ts";
 import { openSqliteStore, type SqliteStore } from "./sqlite_store.ts";
 
 /** What to serve, and where. */
@@ -18,7 +19,10 @@ export interface ServeOptions {
   readonly data: string;
   readonly log: Log;
   readonly version: string;
-  readonly assets?: Readonly<Record<string, Asset>>;
+  readonly assets?: HandlerOptions["assets"];
+  readonly pages?: HandlerOptions["pages"];
+  /** Opens the file; the built-in driver unless given. */
+  readonly openDatabase?: (path: string) => SqlDatabase;
   /** Signs tokens. Without it the server is open, and only on loopback. */
   readonly secret?: string;
   /** Origins besides the server's own whose pages may use it. */
@@ -30,8 +34,11 @@ export interface RunningServer {
   readonly url: string;
   /** True in development: no secret, loopback only, everyone may do everything. */
   readonly open: boolean;
-  /** Stops within {@linkcode SHUTDOWN_MS_MAX}: requests finish, sockets close, the store is closed. */
-  stop(): Promise<void>;
+  /**
+   * Stops: requests finish, sockets close, the store is closed. Who is not done within `ms`, by
+   * default {@linkcode SHUTDOWN_MS_MAX}, is cut off.
+   */
+  stop(ms?: number): Promise<void>;
 }
 
 /** How long a shutdown may take, in milliseconds; platforms kill after 5 s. */
@@ -44,7 +51,8 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
  * Starts a server.
  *
  * @throws {TypeError} when it would be open to a network, or the secret is too short
- * @throws {DriftlessError} `store_failed` when the file cannot be used
+ * @throws {DriftlessError} `store_failed` when the file cannot be used, and what
+ *   {@linkcode createHandler} throws about the version of its rows
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { app, hostname, log, secret } = options;
@@ -58,7 +66,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   if (secret !== undefined && secret.length < SECRET_UNITS_MIN) {
     throw new TypeError(`Cannot use a secret of fewer than ${SECRET_UNITS_MIN} characters`);
   }
-  const store = openSqliteStore(options.data);
+  const store = openSqliteStore(
+    options.data,
+    options.openDatabase === undefined ? {} : { open: options.openDatabase },
+  );
   const origins: string[] = [...options.origins ?? []];
   const hosts: string[] = [];
   const admission: Admission = {
@@ -67,15 +78,17 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     open,
     authenticate: secret === undefined ? openToAll : bySecret(secret),
   };
-  const handler = createHandler(app, {
-    ...admission,
-    store,
-    log,
-    version: options.version,
-    defer: setImmediate,
-    ...(options.assets === undefined ? {} : { assets: options.assets }),
-  });
+  let handler: Handler | undefined;
   try {
+    handler = createHandler(app, {
+      ...admission,
+      store,
+      log,
+      version: options.version,
+      defer: setImmediate,
+      ...(options.assets === undefined ? {} : { assets: options.assets }),
+      ...(options.pages === undefined ? {} : { pages: options.pages }),
+    });
     const listener = await listen(options, handler).catch((cause) => {
       const reason = isTaken(cause) ? "the port is taken" : errorText(cause);
       throw new Error(`Cannot listen on ${hostname}:${options.port}: ${reason}`, { cause });
@@ -91,7 +104,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     }
     return running(`http://${names[0]}`, open, { listener, handler, store, log });
   } catch (error) {
-    handler.close();
+    handler?.close();
     store.close();
     throw error;
   }
@@ -114,15 +127,15 @@ function running(
       log.error("store failed", { error: errorText(error) });
     }
   }, FOREIGN_COMMITS_MS);
-  const stop = async () => {
+  const stop = async (ms: number) => {
     clearInterval(watch);
-    await listener.shutdown(SHUTDOWN_MS_MAX);
+    await listener.shutdown(ms);
     handler.close();
     store.close();
     log.info("stopped");
   };
   let stopping: Promise<void> | undefined;
-  return { url, open, stop: () => stopping ??= stop() };
+  return { url, open, stop: (ms = SHUTDOWN_MS_MAX) => stopping ??= stop(ms) };
 }
 
 async function listen({ hostname, port, log }: ServeOptions, handler: Handler): Promise<Listener> {

@@ -78,6 +78,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX outcome_ids ON outcomes (scope, mutation);
   `,
+  `INSERT INTO meta VALUES ('app_version', '1');`,
 ];
 
 /**

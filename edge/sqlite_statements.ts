@@ -24,6 +24,9 @@ const READS = {
     WHERE scope = ? AND entity = ? AND live = 1 ORDER BY id`,
   page: `SELECT entity, id, live, cursor, stamps, json FROM rows
     WHERE scope = ? AND (entity, id) > (?, ?) AND live = 1 ORDER BY entity, id LIMIT ?`,
+  every: `SELECT entity, id, live, cursor, stamps, json FROM rows
+    WHERE scope = ? AND (entity, id) > (?, ?) ORDER BY entity, id LIMIT ?`,
+  appVersion: "SELECT value FROM meta WHERE name = 'app_version'",
   changes: `SELECT cursor, entity, id, op, time, json FROM changes
     WHERE scope = ? AND cursor > ? ORDER BY cursor LIMIT ?`,
   young: "SELECT cursor FROM changes WHERE scope = ? AND time >= ? ORDER BY cursor LIMIT 1",
@@ -39,6 +42,7 @@ const WRITES = {
   rollback: "ROLLBACK",
   scope: `INSERT INTO scopes (name, cursor, floor, time) VALUES (?, 0, 0, 0)
     RETURNING scope, cursor, floor, time`,
+  appVersion: "UPDATE meta SET value = ? WHERE name = 'app_version'",
   head: "UPDATE scopes SET cursor = ?, floor = ?, time = ? WHERE scope = ?",
   change: `INSERT INTO changes (scope, cursor, entity, id, op, time, json)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -71,14 +75,15 @@ export function prepareWrites(db: SqlDatabase): Writes {
   return prepareAll(db, WRITES);
 }
 
-/** Up to `limit` live rows of a scope behind a key, by entity and id. */
+/** Up to `limit` live rows of a scope, or rows of any kind, behind a key, by entity and id. */
 export function readPage(
   reads: Reads,
   scope: number,
   after: { readonly entity: string; readonly id: string },
   limit: number,
+  kind: "page" | "every" = "page",
 ): readonly StoredRow[] {
-  return reads.page.all(scope, after.entity, after.id, pageSize(limit)).map((row) =>
+  return reads[kind].all(scope, after.entity, after.id, pageSize(limit)).map((row) =>
     storedRow(row, row.entity as string, row.id as string)
   );
 }

@@ -67,6 +67,8 @@ const WAL_CHECKPOINT_PAGES = 4_000;
 const WAL_FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** KiB of pages that the writing connection keeps in memory. */
 const PAGE_CACHE_KIB_MAX = 32 * 1024;
+/** Rows that an upgrade holds in memory at once. */
+const UPGRADE_PAGE_ROWS = 1_000;
 /** The only level of `PRAGMA synchronous` at which a commit in WAL survives a power cut: FULL. */
 const SYNCHRONOUS_FULL = 2;
 
@@ -171,6 +173,15 @@ class SqliteFile implements SqliteStore {
     this.epoch = String(db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.value);
   }
 
+  appVersion(): number {
+    return Number(this.#reads.appVersion.get()?.value);
+  }
+
+  setAppVersion(version: number): void {
+    this.#writable();
+    this.#writes.appVersion.run(String(version));
+  }
+
   transaction<T>(work: () => T): T {
     invariant(this.#transaction === undefined, "a transaction is not nested");
     // Left over only when an earlier ROLLBACK failed too.
@@ -222,6 +233,18 @@ class SqliteFile implements SqliteStore {
     return this.#reads.rows.all(head.scope, entity).map((row) =>
       storedRow(row, entity, row.id as string)
     );
+  }
+
+  *everyRow(scope: string): Iterable<StoredRow> {
+    const number = this.#head(scope)?.scope;
+    if (number === undefined) return;
+    let after = { entity: "", id: "" };
+    for (let size = UPGRADE_PAGE_ROWS; size === UPGRADE_PAGE_ROWS;) {
+      const page = readPage(this.#reads, number, after, UPGRADE_PAGE_ROWS, "every");
+      yield* page;
+      size = page.length;
+      after = page.at(-1) ?? after;
+    }
   }
 
   append(scope: string, change: Change): void {

@@ -1,11 +1,14 @@
 /**
  * The sync doors over HTTP: JSON in, JSON out, in shapes that a person can type into curl.
  *
- *     POST /_sync/push      { mutations: [{ id, name, scope?, client?, seq?, args?, created_at? }] }
+ *     POST /_sync/push      { mutations: [{ id, name, scope?, client?, seq?, args?, created_at? }], app_version? }
  *                        →  { results: [{ ok, id, cursor, last_seq, code?, error?, changes? }] }
  *     POST /_sync/pull      { scope?, cursor, limit? }
  *                        →  { changes: [{ cursor, scope, entity, id, op, data, time }], has_more, next_cursor }
  *     POST /_sync/snapshot  { scope? }  →  { data: { entity: { id: record } }, cursor }
+ *
+ * `app_version` is the version of the app that the caller runs; one that does not say runs the server's.
+ * Pull and snapshot take it as well, and then answer with the server's.
  *
  * Records are spliced in as the text that the store holds: nothing is parsed on the way out.
  */
@@ -18,7 +21,8 @@ import {
   checkMutation,
   checkName,
   checkScope,
-  type Mutation,
+  type PushedMutation,
+  readInPlace,
 } from "../core/mutation.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
 import type { SnapshotReader, StoredRow } from "../core/store.ts";
@@ -54,11 +58,15 @@ export class SyncDoors {
     this.#options = options;
   }
 
-  /** Decides a batch. One that is malformed is refused by itself; a refused scope refuses all. */
+  /**
+   * Decides a batch; a refused scope refuses all. One that is malformed is refused by itself: on the
+   * record, if its `id`, `client` and `seq` can be read, so that those behind it are next in line.
+   */
   async push(identity: Identity, text: string): Promise<string> {
     const { server, committer, spend } = this.#options;
     const { principal } = identity;
-    const list = mutationsOf(text);
+    const { list, version } = pushOf(text);
+    server.checkVersion(version);
     if (!Array.isArray(list) || list.length === 0 || list.length > PUSH_BATCH_MAX) {
       throw new DriftlessError(
         "invalid_mutation",
@@ -66,7 +74,8 @@ export class SyncDoors {
       );
     }
     const read = list.map(readMutation);
-    const good = read.filter((item): item is Mutation => !(item instanceof DriftlessError));
+    const good = read.filter((item): item is PushedMutation => !(item instanceof DriftlessError))
+      .map((mutation) => server.upgraded(mutation, version));
     for (const scope of new Set(good.map((mutation) => mutation.scope))) {
       if (server.allows({ principal, scope, action: "write" })) continue;
       throw this.#refusal(identity, "You may not write in this scope");
@@ -91,6 +100,7 @@ export class SyncDoors {
   pull(identity: Identity, text: string): string {
     const { server } = this.#options;
     const body = bodyOf(text);
+    const version = this.#versionIn(body);
     const scope = this.#readable(identity, body.scope);
     const cursor = checkInteger(body.cursor ?? 0, "cursor");
     const limit = readLimit(body.limit);
@@ -103,7 +113,7 @@ export class SyncDoors {
     const list = changes.map((change) => changeText(scope, change)).join(",");
     const epoch = JSON.stringify(server.epoch);
     return `{"changes":[${list}],"has_more":${hasMore},"next_cursor":${nextCursor},` +
-      `"epoch":${epoch}${lastSeq}}`;
+      `"epoch":${epoch}${lastSeq}${version}}`;
   }
 
   /**
@@ -113,12 +123,14 @@ export class SyncDoors {
    */
   snapshot(identity: Identity, text: string): ReadableStream<Uint8Array> {
     const { server } = this.#options;
-    const scope = this.#readable(identity, bodyOf(text).scope);
+    const body = bodyOf(text);
+    const version = this.#versionIn(body);
+    const scope = this.#readable(identity, body.scope);
     const { time } = server.head(scope);
     const reader = this.#counted(server.snapshot(scope));
     const end = `},"cursor":${reader.cursor},"epoch":${
       JSON.stringify(server.epoch)
-    },"time":${time}}`;
+    },"time":${time}${version}}`;
     return snapshotStream(reader, end);
   }
 
@@ -138,6 +150,14 @@ export class SyncDoors {
         reader.close();
       },
     };
+  }
+
+  /** The part of an answer that is for callers who said which version they run. */
+  #versionIn(body: JsonObject): string {
+    const { server } = this.#options;
+    const version = readVersion(body.app_version);
+    server.checkVersion(version);
+    return version === undefined ? "" : `,"app_version":${server.appVersion}`;
   }
 
   #readable(identity: Identity, value: unknown): string {
@@ -163,8 +183,8 @@ function bodyOf(text: string): JsonObject {
   return body;
 }
 
-/** The list of a push. Each mutation in it is checked by itself, so that one spoils no other. */
-function mutationsOf(text: string): unknown {
+/** A push. Each mutation in it is checked by itself, so that one spoils no other. */
+function pushOf(text: string): { readonly list: unknown; readonly version: number | undefined } {
   let body: unknown;
   try {
     body = JSON.parse(text === "" ? "{}" : text);
@@ -174,17 +194,23 @@ function mutationsOf(text: string): unknown {
   if (!isJsonObject(body)) throw new DriftlessError("malformed", "The body must be a JSON object");
   const { mutations, ...rest } = body;
   checkJson(rest);
-  return mutations;
+  return { list: mutations, version: readVersion(rest.app_version) };
 }
 
-function readMutation(value: unknown): Mutation | DriftlessError {
+function readVersion(value: unknown): number | undefined {
+  return value === undefined || value === null ? undefined : checkInteger(value, "app_version");
+}
+
+function readMutation(value: unknown): PushedMutation | DriftlessError {
   try {
     if (!isJsonObject(value)) {
       throw new DriftlessError("invalid_mutation", "A mutation must be a JSON object");
     }
     const { args, ...rest } = value;
-    checkJson(rest, "invalid_mutation");
-    return checkMutation({ ...rest, args, createdAt: readTime(value.created_at) });
+    return readInPlace(value, () => {
+      checkJson(rest, "invalid_mutation");
+      return checkMutation({ ...rest, args, createdAt: readTime(value.created_at) });
+    });
   } catch (error) {
     if (error instanceof DriftlessError) return error;
     throw error;

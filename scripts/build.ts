@@ -34,6 +34,18 @@ interface Source {
 
 const SOURCES: readonly Source[] = [
   {
+    url: "/_driftless/client.js",
+    path: "mod.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
+    url: "/_driftless/valibot.js",
+    path: "scripts/valibot_for_browsers.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
     url: "/",
     path: "ui/demo/index.html",
     type: "text/html; charset=utf-8",

@@ -56,11 +56,19 @@ const UI_WIRE = /^ui\/(?:\w+_)?wire(?:_\w+)?(?:\.ts$|\/)/;
 /** Packages with a run-time import, by room; a room without a line takes any but the dev ones. */
 const PACKAGES_SEEN: Readonly<Partial<Record<Room, readonly string[]>>> = {
   core: [],
-  wire: ["protobufjs/minimal.js"],
+  wire: [],
   wasm: [],
   ui: ["parse5"],
   client: ["idb", "@preact/signals-core"],
   demo: ["idb", "@preact/signals-core", "valibot"],
+};
+
+/** The bindings: each may import its own framework, which a page that asks for it has anyway. */
+const FRAMEWORKS: Readonly<Record<string, readonly string[]>> = {
+  "ui/client/preact.ts": ["preact"],
+  "ui/client/react.ts": ["react"],
+  "ui/client/solid.ts": ["solid-js"],
+  "ui/client/vue.ts": ["vue"],
 };
 
 /** Packages that no user should ever download. */
@@ -71,10 +79,15 @@ const DEV_PACKAGES: readonly string[] = [
   "fast-check",
   "miniflare",
   "playwright-core",
+  "yaml",
+  "protobufjs",
 ];
 
 /** Rooms whose code runs where the built-in modules of a server are absent. */
 const ROOMS_WITHOUT_NODE: readonly Room[] = ["core", "wire", "wasm", "ui", "client", "demo"];
+
+/** Storage in a file, for clients on Deno and Bun: an export of its own, which no page imports. */
+const FILES_WITH_NODE: readonly string[] = ["ui/client/file_persistence.ts"];
 
 const SERVER_GLOBALS: readonly string[] = ["Bun", "Deno", "process", "require"];
 
@@ -167,10 +180,10 @@ export function importProblem({ from, specifier, isTypeOnly }: ImportEdge): stri
     return `Cannot import ${specifier}: only files and packages are imported`;
   }
   if (specifier.startsWith("node:")) {
-    if (!ROOMS_WITHOUT_NODE.includes(room)) return null;
+    if (!ROOMS_WITHOUT_NODE.includes(room) || FILES_WITH_NODE.includes(from)) return null;
     return `Cannot import ${specifier} in ${room}: it also runs where there is no server runtime`;
   }
-  return packageProblem(room, specifier, isTypeOnly);
+  return packageProblem(room, from, specifier, isTypeOnly);
 }
 
 /** Global names that the file may not use unless it declares them itself. */
@@ -215,7 +228,12 @@ function fileProblem(room: Room, from: string, specifier: string): string | null
   return `Cannot import ${target} from ${room}: it may import only ${ROOMS_SEEN[room].join(", ")}`;
 }
 
-function packageProblem(room: Room, specifier: string, isTypeOnly: boolean): string | null {
+function packageProblem(
+  room: Room,
+  from: string,
+  specifier: string,
+  isTypeOnly: boolean,
+): string | null {
   const name = specifier.replace(/^(?:npm|jsr):\/?/, "");
   const isIn = (names: readonly string[]) =>
     names.some((known) =>
@@ -226,7 +244,7 @@ function packageProblem(room: Room, specifier: string, isTypeOnly: boolean): str
   }
   if (room === "wasm") return `Cannot import ${specifier}: wasm imports only itself`;
   const allowed = PACKAGES_SEEN[room];
-  if (isTypeOnly || !allowed || isIn(allowed)) return null;
+  if (isTypeOnly || !allowed || isIn(allowed) || isIn(FRAMEWORKS[from] ?? [])) return null;
   const list = allowed.length > 0
     ? `only ${allowed.join(", ")}`
     : "no package except for its types";

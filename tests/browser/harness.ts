@@ -8,6 +8,8 @@
 import { type Browser, chromium, type Page } from "playwright-core";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
+import { chromiumPath } from "../../scripts/setup.ts";
+import { programCommand, wantedForm } from "../delivery/programs.ts";
 
 /** A server process that answers. */
 export interface RunningServer {
@@ -30,6 +32,8 @@ export interface ServerOptions {
   readonly port?: number;
   /** More arguments of `serve`. */
   readonly args?: readonly string[];
+  /** The words that start the program. @default {what `DRIFTLESS_FORM` asks for} */
+  readonly program?: readonly string[];
 }
 
 /** What a browser test works with. All of it is gone when the test ends. */
@@ -42,9 +46,6 @@ export interface Stage {
 }
 
 const ROOT = join(import.meta.dirname ?? ".", "..", "..");
-
-/** Debian's name and place; `CHROMIUM` names another one. */
-const CHROMIUM_PATH = "/usr/bin/chromium";
 
 export const CHROMIUM_ARGS: readonly string[] = [
   "--headless",
@@ -63,7 +64,7 @@ export const CHROMIUM_ARGS: readonly string[] = [
 const SERVER_START_MS_MAX = 60_000;
 
 /** How long a page may take to come to what is expected of it, in milliseconds. */
-const EVENTUALLY_MS_MAX = 20_000;
+const EVENTUALLY_MS_MAX = 60_000;
 const POLL_MS = 50;
 
 /** Declares a test that gets a server with an empty database, and a browser. */
@@ -83,9 +84,10 @@ export function browserTest(name: string, run: (stage: Stage) => Promise<void>):
 /** Starts the server program; resolves when it answers. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { data, app, port = 0, args = [] } = options;
-  const child = new Deno.Command(Deno.execPath(), {
+  const [program = "", ...words] = options.program ?? await programCommand(wantedForm());
+  const child = new Deno.Command(program, {
     args: [
-      ...["run", "--no-check", "-A", "main.ts", "serve", ...(app === undefined ? [] : [app])],
+      ...[...words, "serve", ...(app === undefined ? [] : [app])],
       ...["--port", `${port}`, "--data", data, ...args],
     ],
     cwd: ROOT,
@@ -133,8 +135,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 /** Starts Chromium. */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = Deno.env.get("CHROMIUM") ?? CHROMIUM_PATH;
-  return await chromium.launch({ executablePath, args: [...CHROMIUM_ARGS] });
+  return await chromium.launch({ executablePath: chromiumPath(), args: [...CHROMIUM_ARGS] });
 }
 
 /** Collects what a page complains about: console errors, uncaught exceptions, CSP violations. */

@@ -1,6 +1,6 @@
 /** An app whose rules show every loss and every doubling: entries are appended and counted. */
 import * as v from "valibot";
-import { collection, defineApp, Rejection } from "../../mod.ts";
+import { collection, defineApp, Rejection } from "@driftless/driftless";
 
 const note = collection(
   "note",

@@ -1,7 +1,12 @@
-/** The main job in real Chromium: offline edits, reloads, crashes of both sides; nothing lost or doubled. */
+/**
+ * The main job in real Chromium: offline edits, reloads, crashes of both sides; nothing lost or
+ * doubled, whatever form of the program serves.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { join } from "node:path";
+import { chromiumPath } from "../../scripts/setup.ts";
+import { type Form, FORMS, programCommand } from "../delivery/programs.ts";
 import {
   CHROMIUM_ARGS,
   eventually,
@@ -11,7 +16,12 @@ import {
 } from "./harness.ts";
 import type {} from "./job_page.ts";
 
-const APP_FILE = "tests/browser/job_app.ts";
+const APP_SOURCE = join(import.meta.dirname ?? ".", "job_app.ts");
+const FORM_NAMES: Readonly<Record<Form, string>> = {
+  source: "deno run main.ts",
+  bundle: "the bundle",
+  bun: "the Bun binary",
+};
 const KILLS_IN_BURST = 3;
 
 interface Job {
@@ -38,27 +48,34 @@ function bundled(): Promise<string> {
 }
 
 function jobTest(name: string, run: (job: Job) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const folder = await Deno.makeTempDir({ prefix: "driftless_job_" });
-    await using cleanup = new AsyncDisposableStack();
-    cleanup.defer(() => Deno.remove(folder, { recursive: true }));
-    const data = join(folder, "data.db");
-    let server = await startServer({ data, app: APP_FILE });
-    cleanup.defer(() => server.stop());
-    const browser = await launchBrowser();
-    cleanup.defer(() => browser.close());
-    await run({
-      get server() {
-        return server;
-      },
-      browser,
-      folder,
-      async restart(how) {
-        const { port } = server;
-        await server[how]();
-        server = await startServer({ data, app: APP_FILE, port });
-      },
-    });
+  for (const form of FORMS) {
+    Deno.test(`${FORM_NAMES[form]}: ${name}`, () => withJob(form, run));
+  }
+}
+
+async function withJob(form: Form, run: (job: Job) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "driftless_job_" });
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => Deno.remove(folder, { recursive: true }));
+  // Outside of any project: what the app imports, the program has to bring.
+  const app = join(folder, "app.ts");
+  await Deno.copyFile(APP_SOURCE, app);
+  const options = { data: join(folder, "data.db"), app, program: await programCommand(form) };
+  let server = await startServer(options);
+  cleanup.defer(() => server.stop());
+  const browser = await launchBrowser();
+  cleanup.defer(() => browser.close());
+  await run({
+    get server() {
+      return server;
+    },
+    browser,
+    folder,
+    async restart(how) {
+      const { port } = server;
+      await server[how]();
+      server = await startServer({ ...options, port });
+    },
   });
 }
 
@@ -278,7 +295,7 @@ jobTest("a killed browser comes back with its queue", async ({ server, folder })
   const profile = join(folder, "profile");
   const open = async () =>
     await chromium.launchPersistentContext(profile, {
-      executablePath: Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium",
+      executablePath: chromiumPath(),
       args: [...CHROMIUM_ARGS],
     });
   const context = await open();
@@ -287,7 +304,7 @@ jobTest("a killed browser comes back with its queue", async ({ server, folder })
   await isSettled(page);
   await goOffline(context, page);
   for (let i = 0; i < 20; i++) await append(page, `offline ${i}`);
-  await killBrowserOf(profile);
+  await killBrowserOf(context);
   await context.close().catch(() => {});
   const again = await open();
   try {
@@ -355,6 +372,12 @@ jobTest(
   },
 );
 
-async function killBrowserOf(profile: string): Promise<void> {
-  await new Deno.Command("pkill", { args: ["-9", "-f", `user-data-dir=${profile}`] }).output();
+/** SIGKILL of the browser's own process; those of its pages end with it. */
+async function killBrowserOf(context: BrowserContext): Promise<void> {
+  const session = await context.browser()?.newBrowserCDPSession();
+  assert(session, "a browser of its own");
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const own = processInfo.find(({ type }) => type === "browser");
+  assert(own, "the browser's process");
+  Deno.kill(own.id, "SIGKILL");
 }

@@ -108,6 +108,20 @@ const queues: readonly PersistenceCase[] = [
     }),
   },
   {
+    name: "what waits in quarantine keeps its reason, and may come back into the line",
+    run: using(async (storage) => {
+      await storage.load();
+      const refused = { state: "refused", code: "rejected", error: "No \u{1f600}" } as const;
+      const held = { state: "held", cause: "m1" } as const;
+      const aside = [queued(1, { quarantine: refused }), queued(2, { quarantine: held })];
+      await storage.saveQueue([step({ put: [queued(1), queued(2), queued(3)] })]);
+      await storage.saveQueue([step({ put: aside })]);
+      same((await found(storage)).pending, [...aside, queued(3)]);
+      await storage.saveQueue([step({ put: [queued(2)], drop: [1] })]);
+      same((await found(storage)).pending, [queued(2), queued(3)]);
+    }),
+  },
+  {
     name: "a drop removes, and what is not there is no failure",
     run: using(async (storage) => {
       await storage.load();

@@ -57,6 +57,7 @@ export function contentsOf(
   const reader = store.snapshot(scope);
   const contents = {
     exists: store.scopes().includes(scope),
+    appVersion: store.appVersion(),
     head: store.head(scope),
     changes: store.changes(scope, 0, 1_000_000),
     collections: entities.map((entity) => store.rows(scope, entity)),
@@ -64,6 +65,7 @@ export function contentsOf(
     clients: clients.map((id) => store.client(scope, id)),
     outcomes: mutations.map((id) => store.outcome(scope, id)),
     snapshot: [reader.cursor, readAll(reader, 3)],
+    everyRow: [...store.everyRow(scope)],
   };
   reader.close();
   return JSON.parse(JSON.stringify(contents)) as Json;
@@ -696,9 +698,78 @@ const model: readonly StoreCase[] = [
   },
 ];
 
+const versions: readonly StoreCase[] = [
+  {
+    name: "a new store has rows of version 1 of the app, and keeps the version that it is given",
+    run: using((store) => {
+      assert.equal(store.appVersion(), 1);
+      store.transaction(() => {
+        store.setAppVersion(2);
+        assert.equal(store.appVersion(), 2);
+        store.setAppVersion(4_294_967_295);
+      });
+      assert.equal(store.appVersion(), 4_294_967_295);
+      assert.deepEqual(store.scopes(), []);
+    }),
+  },
+  {
+    name: "the version of the app is undone with its transaction, and set in one alone",
+    run: using((store) => {
+      store.transaction(() => store.setAppVersion(2));
+      assert.throws(() =>
+        store.transaction(() => {
+          store.setAppVersion(3);
+          throw new RangeError("undone");
+        }), RangeError);
+      assert.throws(() => store.setAppVersion(3), /inside a transaction/);
+      assert.equal(store.appVersion(), 2);
+    }),
+  },
+  {
+    name: "every row of a scope is read, tombstones too, by entity and id",
+    run: using((store) => {
+      store.transaction(() => {
+        for (const id of ["\u{1f600}", "\ufffd", "b", "a"]) {
+          store.putRow("s", row(id, { live: id !== "b" }));
+        }
+        store.putRow("s", row("z", { entity: "note" }));
+        store.putRow("t", row("c"));
+      });
+      const read = Array.from(store.everyRow("s"), ({ entity, id, live }) => [entity, id, live]);
+      assert.deepEqual(read, [
+        ["note", "z", true],
+        ["todo", "a", true],
+        ["todo", "b", false],
+        ["todo", "\ufffd", true],
+        ["todo", "\u{1f600}", true],
+      ]);
+      assert.deepEqual([...store.everyRow("unknown")], []);
+    }),
+  },
+  {
+    name: "rows may be put while every row is read, and each is read once",
+    run: using((store) => {
+      const count = 2_001;
+      store.transaction(() => {
+        for (let i = 0; i < count; i++) store.putRow("s", row(`r${i}`));
+      });
+      store.transaction(() => {
+        let read = 0;
+        for (const { id, json } of store.everyRow("s")) {
+          assert.equal(json, "{}");
+          store.putRow("s", row(id, { json: `{"n":${++read}}` }));
+        }
+        assert.equal(read, count);
+      });
+      assert.equal(store.rows("s", "todo").filter(({ json }) => json === "{}").length, 0);
+    }),
+  },
+];
+
 /** Every case, for every store. */
 export const storeCases: readonly StoreCase[] = [
   ...transactions,
+  ...versions,
   ...logs,
   ...rows,
   ...snapshots,

@@ -187,3 +187,31 @@ Deno.test("a rejected batch of one is reported once and lets the next one throug
   assertEquals(rig.taken("rejected").map(({ rejected }) => rejected.mutation), [bad]);
   assertEquals([rig.states(), rig.value("k")], [["acknowledged"], 102]);
 });
+
+Deno.test("a gap below what was decided here means that the server lost decisions [S3]", () => {
+  const rig = pulledRig();
+  rig.add("k");
+  rig.client.decided(accepted(rig.client.takeBatch(), 3));
+  const { id } = rig.add("k");
+  rig.client.takeBatch();
+  const { client } = rig.client;
+  rig.take();
+  const gap = { id, cursor: 0, lastSeq: 0, code: "sequence_gap", error: "" } as const;
+  rig.client.decided([gap]);
+  assertEquals(kindsOf(rig.take()), ["persist", "needSnapshot"]);
+  assertNotEquals(rig.client.client, client);
+  assertEquals(rig.states(), ["queued", "queued"]);
+});
+
+Deno.test("the rows can be read as a whole, whether somebody has read them or not [S4]", () => {
+  const rig = new ClientRig();
+  const changes = [counterChange(1, 1, "a"), counterChange(2, 2, "b")];
+  rig.client.pulled({ epoch: "epoch-1", from: 0, changes, more: false });
+  rig.client.view.get("counter", "a");
+  rig.add("a");
+  const row = (id: string, value: number) => (
+    { entity: "counter", id, json: JSON.stringify({ value }) }
+  );
+  const rows = [row("a", 1), row("b", 2)];
+  assertEquals(rig.client.replica, { rows, cursor: 2, epoch: "epoch-1" });
+});

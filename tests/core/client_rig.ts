@@ -2,7 +2,8 @@
 import type { AnyApp, Principal } from "../../core/app.ts";
 import type { Change } from "../../core/change.ts";
 import { SyncClient } from "../../core/client.ts";
-import type { RejectedMutation } from "../../core/client_output.ts";
+import type { RejectedMutation, SettledMutation } from "../../core/client_output.ts";
+import type { Divergence } from "../../core/confirmation.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import type {
@@ -89,6 +90,9 @@ export class ClientRig {
   readonly options: ClientRigOptions;
   /** Batches that storage has not answered. */
   readonly unsaved: PersistBatch[] = [];
+  /** What was confirmed, and what came out differently than here. */
+  readonly settled: SettledMutation[] = [];
+  readonly divergences: Divergence[] = [];
   #effects: Effect[] = [];
 
   constructor(options: ClientRigOptions = {}) {
@@ -112,6 +116,8 @@ export class ClientRig {
         needSnapshot: () => add({ kind: "needSnapshot" }),
         changed: (changes) => add({ kind: "changed", changes }),
         rejected: (rejected) => add({ kind: "rejected", rejected }),
+        settled: (settled) => this.settled.push(settled),
+        diverged: (divergence) => this.divergences.push(divergence),
         synced: (cursor) => add({ kind: "synced", cursor }),
         failed: (error, retryAfterMs) => add({ kind: "failed", error, retryAfterMs }),
         event: (topic, data) => add({ kind: "event", topic, data }),
@@ -202,6 +208,20 @@ export class ClientRig {
       error: null,
     }));
     this.receive({ kind: "ack", results });
+  }
+
+  /** The server refuses mutations. */
+  refuse(...mutations: readonly { readonly id: string }[]): void {
+    const results = mutations.map(({ id }) => (
+      { id, cursor: 0, lastSeq: 0, code: "rejected", error: "Not today" } as const
+    ));
+    this.receive({ kind: "ack", results });
+  }
+
+  /** The server accepts a mutation that made changes, the last of them at this cursor. */
+  confirm(cursor: number, changeCount: number, { id }: { readonly id: string }): void {
+    const result = { id, cursor, lastSeq: 0, code: null, error: null, changeCount };
+    this.receive({ kind: "ack", results: [result] });
   }
 
   /** The same device after a crash or a reload: only what storage holds is left. */

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { LOG_AGE_MS_MAX } from "../../core/limits.ts";
 import { CommitPoke } from "../../core/poke.ts";
+import { PresenceRooms } from "../../core/presence.ts";
 import { LiveSession } from "../../core/session.ts";
 import { decodeDown, encodeUp } from "../../core/wire/messages.ts";
 import { ClientRig } from "./client_rig.ts";
@@ -20,10 +21,12 @@ class Connection {
       server: rig.server,
       principal: ann,
       clock: rig.clock,
+      presence: new PresenceRooms({ clock: rig.clock, wake: () => {} }),
       output: {
         send: (bytes) => this.down.push(bytes),
         publish: () => {},
         joined: () => {},
+        isReady: () => true,
         push: (channel, mutations) => {
           const { results, commits } = rig.server.push([{ principal: ann, mutations }]);
           for (const { scope, changes } of commits) world.committed(scope, new CommitPoke(changes));

@@ -202,7 +202,8 @@ Deno.test("a refused mutation is rolled back and reported once, whatever comes a
   assertEquals([rig.states(), rig.value("k")], [["acknowledged"], 1]);
   for (let i = 0; i < 3; i++) rig.receive(ack);
   assertEquals(rig.taken("rejected"), []);
-  assertEquals(rig.storage.load().pending.map(({ id }) => id), [good.id]);
+  const stored = rig.storage.load().pending.map(({ id, quarantine }) => [id, quarantine?.state]);
+  assertEquals(stored, [[bad.id, "refused"], [good.id, undefined]]);
 });
 
 Deno.test("a refusal without a text has one for people", () => {

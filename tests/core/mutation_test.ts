@@ -10,6 +10,7 @@ import {
   checkObject,
   checkScope,
   DEFAULT_SCOPE,
+  readInPlace,
 } from "../../core/mutation.ts";
 
 const complete = {
@@ -26,6 +27,23 @@ function assertInvalid(value: object, reason: string, code: ErrorCode = "invalid
   const error = assertThrows(() => checkMutation(value), DriftlessError, reason);
   assertStrictEquals(error.code, code);
 }
+
+Deno.test("a mutation is read in its place: what it lacks is a defect, unless it is its place", () => {
+  const place = { id: "m", client: "c", seq: 2, scope: "s" };
+  const read = (value: object) => () => checkMutation({ ...place, ...value });
+  assertEquals(readInPlace(place, read({ name: "x" })), checkMutation({ ...place, name: "x" }));
+  const { defect, ...rest } = readInPlace(place, read({ name: "" }));
+  assertStrictEquals(defect?.code, "invalid_mutation");
+  assertEquals([rest.id, rest.client, rest.seq, rest.scope], ["m", "c", 2, "s"]);
+  for (const bad of [{ id: "" }, { seq: -1 }, { client: "a\nb" }, { client: "", seq: 0 }]) {
+    const unplaced = { ...place, ...bad };
+    assertThrows(() => readInPlace(unplaced, read({ ...bad, name: "" })), DriftlessError);
+  }
+  assertThrows(() =>
+    readInPlace(place, () => {
+      throw new RangeError("a fault of the program");
+    }), RangeError);
+});
 
 Deno.test("checkMutation passes a complete mutation on", () => {
   assertEquals(checkMutation(complete), complete);

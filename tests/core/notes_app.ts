@@ -41,6 +41,12 @@ export const notesApp = defineApp({
       );
       tx.counter.put("total", { value });
     },
+    /** Refuses unless the whole collection comes to something. */
+    "counter.half"(tx, _args: null) {
+      const value = tx.counter.all().reduce((sum, [, item]) => sum + item.value, 0) / 2;
+      if (value === 0) throw new Rejection("There is nothing to halve");
+      tx.counter.put("half", { value });
+    },
     /** Takes its id from the mutation. */
     "note.log"(tx, title: string, { newId }) {
       tx.note.put(newId(), { title });
@@ -58,6 +64,9 @@ export const notesApp = defineApp({
     },
     "note.sign"(tx, { id }: { id: string }, { principal }) {
       tx.note.put(id, { title: principal?.id ?? "nobody" });
+    },
+    "note.stamp"(tx, { id }: { id: string }, { now }) {
+      tx.note.put(id, { title: `${now}` });
     },
     refuse(_tx, reason: string) {
       throw new Rejection(reason);

@@ -2,7 +2,7 @@
 import type { AnyApp, Principal } from "../../core/app.ts";
 import type { Change } from "../../core/change.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
-import type { Mutation } from "../../core/mutation.ts";
+import type { Mutation, PushedMutation } from "../../core/mutation.ts";
 import type { Clock } from "../../core/ports.ts";
 import { type MutationResult, type ScopeCommit, SyncServer } from "../../core/server.ts";
 import type { Store } from "../../core/store.ts";
@@ -54,12 +54,12 @@ export class ServerRig {
   }
 
   /** Pushes mutations of one principal in one request. */
-  push(mutations: readonly Mutation[], principal: Principal | null = ann): MutationResult[] {
+  push(mutations: readonly PushedMutation[], principal: Principal | null = ann): MutationResult[] {
     return [...this.server.push([{ principal, mutations }]).results[0] ?? []];
   }
 
   /** Pushes one mutation. */
-  pushOne(mutation: Mutation, principal: Principal | null = ann): MutationResult {
+  pushOne(mutation: PushedMutation, principal: Principal | null = ann): MutationResult {
     return this.push([mutation], principal)[0] as MutationResult;
   }
 

@@ -270,7 +270,17 @@ Deno.test("a store that fails in the middle of a mutation decides nothing [S1]",
       },
     },
     ...Object.fromEntries(
-      (["head", "row", "rows", "putRow", "client", "putClient", "outcome", "putOutcome"] as const)
+      ([
+        "appVersion",
+        "head",
+        "row",
+        "rows",
+        "putRow",
+        "client",
+        "putClient",
+        "outcome",
+        "putOutcome",
+      ] as const)
         .map((name) => [name, { value: store[name].bind(store) }]),
     ),
   });

@@ -2,7 +2,12 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { defineApp } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
-import { ARGS_BYTES_MAX, IN_FLIGHT_MAX, NAME_UNITS_MAX } from "../../core/limits.ts";
+import {
+  ARGS_BYTES_MAX,
+  IN_FLIGHT_MAX,
+  JSON_STRING_UNITS_MAX,
+  NAME_UNITS_MAX,
+} from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import { CommitPoke } from "../../core/poke.ts";
 import { TOPICS_MAX } from "../../core/session.ts";
@@ -44,20 +49,48 @@ Deno.test("a push holds mutations up to the limit and is refused with none or on
   assertStrictEquals(session.pushed.length, 3);
 });
 
-Deno.test("a push with one bad mutation is refused as a whole [S3, S15]", () => {
+Deno.test("a mutation that cannot be read is refused in its place, and those around it run [S14]", () => {
+  const bad = [
+    [{ args: "{" }, "invalid_mutation"],
+    [{ args: `{"__proto__":1}` }, "invalid_mutation"],
+    [{ args: `"${"x".repeat(JSON_STRING_UNITS_MAX + 1)}"` }, "invalid_mutation"],
+    [{ name: "" }, "invalid_mutation"],
+    [{ name: "a\nb" }, "invalid_mutation"],
+    [{ args: `["${"x".repeat(ARGS_BYTES_MAX - 3)}"]` }, "too_large"],
+  ] as const;
+  for (const [fields, code] of bad) {
+    const rig = new ServerRig();
+    const session = new SessionRig(rig);
+    session.hello();
+    const mutations = [wire("m1"), wire("m2", { seq: 2, ...fields }), wire("m3", { seq: 3 })];
+    const push = () => {
+      assertEquals(session.say({ kind: "push", mutations }), []);
+      return rig.push(session.pushed.at(-1)?.mutations ?? []);
+    };
+    const first = push().map((result) => [result.id, result.code, result.lastSeq]);
+    assertEquals(first, [["m1", null, 1], ["m2", code, 2], ["m3", null, 3]]);
+    assertEquals(push().map((result) => result.code), [null, code, null], "and again as decided");
+    assertEquals(rig.records("counter"), { k: { value: 2 } });
+  }
+});
+
+Deno.test("a mutation without a place among its client's refuses its push", () => {
   const session = new SessionRig(new ServerRig());
   session.hello();
-  const bad = [
-    [wire("m2", { args: "{" }), "invalid_mutation"],
-    [wire("m2", { args: `{"__proto__":1}` }), "invalid_mutation"],
-    [wire("", {}), "invalid_mutation"],
-    [wire("m2", { seq: 0 }), "invalid_mutation"],
-    [wire("m2", { args: `["${"x".repeat(ARGS_BYTES_MAX - 3)}"]` }), "too_large"],
-  ] as const;
-  for (const [mutation, code] of bad) {
-    assertFailure(session.say({ kind: "push", mutations: [wire("m1"), mutation] }), code);
+  for (const bad of [wire(""), wire("a\nb"), wire("m2", { seq: 0 }), wire("x".repeat(129))]) {
+    const push = { kind: "push", mutations: [wire("m1"), bad] } as const;
+    assertFailure(session.say(push), "invalid_mutation");
   }
   assertEquals(session.pushed, []);
+});
+
+Deno.test("a stranger's mutation that cannot be read leaves no trace [S8]", () => {
+  const app = { ...notesApp, authorize: () => false };
+  const rig = new ServerRig({ app });
+  const defect = new DriftlessError("invalid_mutation", "defect");
+  const { code, lastSeq } = rig.pushOne({ ...new Author("c1").add("k"), defect });
+  assertEquals([code, lastSeq], ["forbidden", 0]);
+  assertStrictEquals(rig.store.client("home", "c1"), undefined);
 });
 
 Deno.test("results are told on their channel, in their order", () => {

@@ -1,8 +1,9 @@
 /** One live session on a server, and everything that it wanted done. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Principal } from "../../core/app.ts";
-import type { Mutation } from "../../core/mutation.ts";
+import type { Mutation, PushedMutation } from "../../core/mutation.ts";
 import { CommitPoke } from "../../core/poke.ts";
+import { PresenceRooms } from "../../core/presence.ts";
 import { LiveSession } from "../../core/session.ts";
 import {
   decodeDown,
@@ -23,21 +24,30 @@ interface Published {
 /** One session, and everything that it wanted done since the last look. */
 export class SessionRig {
   readonly session: LiveSession;
-  readonly pushed: { readonly channel: number; readonly mutations: readonly Mutation[] }[] = [];
+  readonly pushed: { readonly channel: number; readonly mutations: readonly PushedMutation[] }[] =
+    [];
   readonly published: Published[] = [];
   readonly joined: string[] = [];
+  /** Whether what was sent has left. */
+  isReady = true;
   #frames: Uint8Array[] = [];
 
-  constructor(rig: ServerRig, principal: Principal | null = ann) {
+  constructor(
+    rig: ServerRig,
+    principal: Principal | null = ann,
+    presence: PresenceRooms = new PresenceRooms({ clock: rig.clock, wake: () => {} }),
+  ) {
     this.session = new LiveSession({
       server: rig.server,
       principal,
       clock: rig.clock,
+      presence,
       output: {
         send: (bytes) => this.#frames.push(bytes),
         push: (channel, mutations) => this.pushed.push({ channel, mutations }),
         publish: (scope, topic, data) => this.published.push({ scope, topic, data }),
         joined: (scope) => this.joined.push(scope),
+        isReady: () => this.isReady,
       },
     });
   }

@@ -27,6 +27,13 @@ Deno.test("a new snapshot is empty, at cursor 0 of no history", () => {
   assertEquals([...snapshot.ids("note")], []);
 });
 
+Deno.test("a snapshot gives every row back as text, read or not", () => {
+  const snapshot = new Snapshot();
+  snapshot.replace(rows, 7, "e");
+  snapshot.get("note", "b");
+  assertEquals([...snapshot.rows()], rows);
+});
+
 Deno.test("a snapshot that is replaced holds the given rows alone", () => {
   const snapshot = new Snapshot();
   snapshot.apply(change(1, "old", `{}`), "e0");

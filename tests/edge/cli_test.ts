@@ -9,20 +9,49 @@ import { creation, task } from "./served_app.ts";
 
 const SECRET = "a secret of these tests, long enough";
 
-/** Command lines that are refused, and what the one line on stderr says. */
-const REFUSED: readonly (readonly [args: string, reason: RegExp])[] = [
+/** Command lines that mean nothing, and what the one line on stderr says. */
+const MISUSED: readonly (readonly [args: string, reason: RegExp])[] = [
   ["dance", /Cannot understand "dance": see driftless --help/],
-  ["serve --loud", /--loud.*see driftless --help/],
-  ["serve app.ts more", /Cannot understand "more"/],
+  ["bakcup file.db", /Cannot understand "bakcup": did you mean "backup"\?/],
+  ["exprot", /did you mean "export"\?/],
+  ["doc", /did you mean "doctor"\?/],
+  ["serve --loud", /Cannot understand the option --loud: see driftless serve --help/],
+  ["serve --prot 1", /Cannot understand the option --prot: did you mean --port\?/],
+  ["--watsh", /did you mean --watch\?/],
+  ["serve -x", /Cannot understand the option -x/],
+  ["serve app.ts more", /Cannot understand "more": see driftless serve --help/],
+  ["serve --collection todo", /Cannot use --collection with "serve"/],
+  ["export --id x", /Cannot use --id with "export"/],
+  ["serve --watch=yes", /Cannot use --watch=yes: the option takes no value/],
+  ["serve --watch", /Cannot watch: name an app file/],
+  ["serve --static .", /Cannot use --static without an app file/],
+  ["serve --port 1 --port 2", /Cannot use --port more than once/],
   ["serve --port http", /--port http: give a number from 0 to 65535/],
-  ["serve --port -1", /--port/],
+  ["serve --port -1", /Cannot use --port alone: write --port PORT/],
+  ["serve --port=-1", /--port -1: give a number from 0 to 65535/],
   ["serve --port 65536", /from 0 to 65535/],
   ["serve --port 1.5", /from 0 to 65535/],
-  ["serve --port", /--port/],
+  ["serve --port", /Cannot use --port alone/],
+  ["serve --data --port", /Cannot use --data alone/],
   ["serve --log loud", /error, info or debug/],
+  ["serve --sqlite-driver oracle", /--sqlite-driver oracle: give node or db/],
   ["serve --origin app.example", /like https:\/\/app\.example/],
   ["serve --origin https://app.example/", /like https:\/\/app\.example/],
   ["serve --origin null", /like https:\/\/app\.example/],
+  ["import", /Cannot import: name a JSON file/],
+  ["import list.json --app app.ts --scope", /--scope/],
+  ["backup", /Cannot back up: name the file to write/],
+  ["restore", /Cannot restore: name the backup/],
+  ["init a --template vue", /--template vue: give todo or server/],
+  ["token", /for whom/],
+  ["token anna --days 0", /--days 0: give a number from 1 to 3650/],
+  ["token anna --days 3651", /from 1 to 3650/],
+  ["token anna --inspect x", /at once/],
+  ["doctor --port x", /--port x: give a number/],
+];
+
+/** Commands that fail, and what the one line on stderr says. */
+const FAILING: readonly (readonly [args: string, reason: RegExp])[] = [
   ["serve --host 0.0.0.0", /Cannot listen on 0\.0\.0\.0 without a secret.*DRIFTLESS_SECRET/],
   ["serve --host ::", /without a secret/],
   ["serve --host 127.0.0.1.evil.example", /without a secret/],
@@ -35,17 +64,24 @@ const REFUSED: readonly (readonly [args: string, reason: RegExp])[] = [
   ["serve broken.ts", /Cannot load the app file "broken\.ts": .*none\.ts/],
   ["serve five.ts", /Cannot use the app file "five\.ts": its default export/],
   ["serve nothing.js", /Cannot use the app file "nothing\.js": its default export/],
-  ["import", /Cannot import: name a JSON file/],
   ["import none.json", /Cannot read "none\.json": there is no such file/],
   ["import latin.json", /Cannot read "latin\.json"/],
   ["import text.db --app app.ts --collection todo", /not JSON/],
   ["import list.json --app app.ts", /name a collection/],
   ["import list.json --app app.ts --collection none", /the app has todo/],
   ["import list.json --app app.ts --collection todo --id none", /field "none"/],
-  ["import list.json --app app.ts --scope", /--scope/],
   ["export --data none.db", /there is no data file "none\.db"/],
-  ["token", /for whom/],
   ["token anna", /DRIFTLESS_SECRET/],
+  ["backup out.db --data none.db", /Cannot back up: there is no data file "none\.db"/],
+  ["backup out.db --data text.db", /not a SQLite database/],
+  ["restore none.db", /Cannot restore: there is no file "none\.db"/],
+  ["restore text.db --data new.db", /not a SQLite database/],
+  ["init .", /Cannot begin in "\.": there are files in it/],
+  // Where JSR is reached, the driver itself says what is wrong.
+  [
+    "export --sqlite-driver db --data text.db",
+    /Cannot load the SQLite driver "db": .+ built-in|not a SQLite database/,
+  ],
 ];
 
 const FILES = {
@@ -62,23 +98,36 @@ const FILES = {
 
 Deno.test("the program explains itself", () =>
   inFolder({}, async (folder) => {
-    const [help, short, version] = await Promise.all(
-      ["--help", "serve --help --port 1", "--version"].map((line) =>
-        runProgram(line.split(" "), { folder })
-      ),
+    const lines = ["--help", "-h", "serve --help --port 1", "--version"];
+    const [help, short, ofServe, version] = await Promise.all(
+      lines.map((line) => runProgram(line.split(" "), { folder })),
     );
     assertEquals([help?.code, help?.stderr], [0, ""]);
-    for (const word of ["serve", "import", "export", "token", "--port", "DRIFTLESS_SECRET"]) {
+    assertEquals(short, help);
+    const names = ["init", "serve", "import", "export", "backup", "restore", "token", "doctor"];
+    for (const word of [...names, "DRIFTLESS_SECRET", "Exit status", "130"]) {
       assertStringIncludes(help?.stdout ?? "", word);
     }
-    assertEquals(short, help);
+    assertMatch(
+      ofServe?.stdout ?? "",
+      /^driftless serve \[APP\] \[options\]\n[^]+ --port PORT +which/,
+    );
+    const pages = await Promise.all(names.map((name) => runProgram([name, "--help"], { folder })));
+    for (const [i, { code, stdout, stderr }] of pages.entries()) {
+      assertEquals([code, stderr], [0, ""], names[i]);
+      assertMatch(
+        stdout,
+        /\nOptions:\n(  --\S.+\n)+\nExamples:\n( .*driftless .+\n)+\nExit status:/,
+      );
+      for (const line of stdout.split("\n")) assert(line.length <= 104, line);
+    }
     assertEquals(version, { code: 0, stdout: `driftless ${config.version}\n`, stderr: "" });
     assertEquals([...Deno.readDirSync(folder)], [], "nothing was created");
   }));
 
 Deno.test("a command line that cannot be is refused in one line", async (t) => {
   await inFolder(FILES, async (folder) => {
-    const queue = [...REFUSED];
+    const queue = [...MISUSED, ...FAILING];
     const runs = new Map<string, Awaited<ReturnType<typeof runProgram>>>();
     // A process each, two at a time.
     await Promise.all([1, 2].map(async () => {
@@ -86,12 +135,14 @@ Deno.test("a command line that cannot be is refused in one line", async (t) => {
         runs.set(next[0], await runProgram(next[0].split(" "), { folder }));
       }
     }));
-    for (const [line, reason] of REFUSED) {
-      await t.step(line, () => {
-        const run = runs.get(line);
-        assert(run !== undefined);
-        assertFailed(run, reason);
-      });
+    for (const [status, lines] of [[2, MISUSED], [1, FAILING]] as const) {
+      for (const [line, reason] of lines) {
+        await t.step(line, () => {
+          const run = runs.get(line);
+          assert(run !== undefined);
+          assertFailed(run, reason, status);
+        });
+      }
     }
     await t.step("a short secret", async () => {
       const run = await runProgram(["serve"], { folder, secret: "short" });
@@ -172,7 +223,7 @@ Deno.test("a server with a secret knows whom its tokens name, on every address",
       issue("anna", "--days", "0"),
     ]);
     assertMatch(program.url, /^http:\/\/0\.0\.0\.0:\d+$/);
-    assertFailed(wrong, /--days 0: give a number from 1/);
+    assertFailed(wrong, /--days 0: give a number from 1/, 2);
     assertEquals([anna.code, anna.stderr], [0, ""]);
     assert(!program.stdout.includes("development"), program.stdout);
     const url = `http://127.0.0.1:${program.port}/_sync/push`;
@@ -289,7 +340,7 @@ Deno.test("an import that is interrupted says so, and goes on with the same comm
     const first = new RunningProgram(args, { folder });
     const hasBegun = () => first.stderr.includes("importing") || first.isOver;
     await eventually(hasBegun, "the first records");
-    assertEquals(await first.stop("SIGINT"), 1);
+    assertEquals(await first.stop("SIGINT"), 130);
     assertMatch(first.stderr, /driftless: stopped; the same command goes on from here\n$/);
     const done = Number(/^imported (\d+) of 15000/.exec(first.stdout)?.[1]);
     assert(done > 0 && done < count, first.stdout);

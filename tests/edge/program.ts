@@ -1,10 +1,14 @@
 /** The program as its users run it: a process of its own, in a folder of its own. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
+import { programCommand, wantedForm } from "../delivery/programs.ts";
 import { eventually, inTime } from "./raw_peer.ts";
 
 /** The program's file. */
 export const MAIN: string = new URL("../../main.ts", import.meta.url).pathname;
+
+/** The words that start the program, in the form under test. */
+export const PROGRAM: readonly string[] = await programCommand(wantedForm());
 
 /** What a run of the program left behind. */
 export interface Run {
@@ -17,6 +21,8 @@ export interface RunOptions {
   /** Where it runs. */
   readonly folder: string;
   readonly secret?: string;
+  /** The words that start it. @default {PROGRAM} */
+  readonly program?: readonly string[];
 }
 
 /** An app file in TypeScript. */
@@ -59,9 +65,9 @@ export async function runProgram(args: readonly string[], options: RunOptions): 
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Expects a run that fails with one line that says why. */
-export function assertFailed({ code, stdout, stderr }: Run, reason: RegExp): void {
-  assertEquals([code, stdout], [1, ""], stderr);
+/** Expects a run that fails with one line that says why; 2 is for a wrong command line. */
+export function assertFailed({ code, stdout, stderr }: Run, reason: RegExp, status = 1): void {
+  assertEquals([code, stdout], [status, ""], stderr);
   assertMatch(stderr, /^driftless: [^\n]+\n$/);
   assertMatch(stderr, reason);
 }
@@ -128,9 +134,11 @@ export class RunningProgram {
   }
 }
 
-function command(args: readonly string[], { folder, secret = "" }: RunOptions): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", MAIN, ...args],
+function command(args: readonly string[], options: RunOptions): Deno.Command {
+  const { folder, secret = "", program = PROGRAM } = options;
+  const [file = "", ...words] = program;
+  return new Deno.Command(file, {
+    args: [...words, ...args],
     cwd: folder,
     env: { DRIFTLESS_SECRET: secret, NO_COLOR: "1" },
     stdin: "null",

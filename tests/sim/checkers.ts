@@ -14,6 +14,7 @@ import {
   PENDING_MAX,
 } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
+import type { QueueEntry } from "../../core/quarantine.ts";
 import type { Snapshot } from "../../core/snapshot.ts";
 import type { ClientRecord, Outcome, Store } from "../../core/store.ts";
 import { rowKey } from "../../core/transaction.ts";
@@ -123,7 +124,9 @@ export function checkRebase(
   snapshot: Snapshot,
 ): void {
   const fresh = new View(app, snapshot, principal);
-  fresh.reset(client.pending.map(({ mutation }) => mutation));
+  // What the rows hold is not run on them again.
+  const waiting = client.pending.filter(({ isInRows }) => !isInRows);
+  fresh.reset(waiting.map(({ mutation }) => mutation));
   for (const entity of ENTITIES) {
     const shown = client.view.all(entity);
     if (equalEntries(shown, fresh.all(entity)) && client.view.count(entity) === shown.length) {
@@ -199,6 +202,22 @@ export function checkShown({ name, args }: Mutation, { view }: SyncClient): void
     return;
   }
   broken("own-writes", `${name} ${canonicalText(args)} shows ${JSON.stringify(record)}`);
+}
+
+/** S19: what is in quarantine is neither in line nor in the view, and what is held has its cause. */
+export function checkQuarantine(
+  client: SyncClient,
+  aside: ReadonlyMap<string, QueueEntry>,
+  isStorageFaulty: boolean,
+): void {
+  const inLine = new Set(client.pending.map(({ mutation }) => mutation.id));
+  for (const { id, state, cause } of aside.values()) {
+    if (inLine.has(id)) broken("quarantine", `${id} is ${state}, and in line`);
+    if (client.effectsOf(id) !== undefined) broken("quarantine", `${id} is ${state}, and shown`);
+    // Storage that refuses one step and takes the next may bring back the one without the other.
+    const isHeldAlone = cause !== undefined && aside.get(cause)?.state !== "refused";
+    if (isHeldAlone && !isStorageFaulty) broken("quarantine", `${id} is held by nothing`);
+  }
 }
 
 /** S7: a cursor falls only by a reset. */

@@ -11,6 +11,7 @@ import { DriftlessError } from "../../core/errors.ts";
 import type { PersistBatch } from "../../core/persistence.ts";
 import { decodeDown, encodeUp } from "../../core/wire/messages.ts";
 import { checkChange, checkMessageSize } from "./checkers.ts";
+import { curate } from "./curator.ts";
 import { DeviceStorage } from "./device_storage.ts";
 import type { History } from "./history.ts";
 import { type HttpAnswer, type HttpRequest, sendRequest } from "./http.ts";
@@ -147,9 +148,12 @@ export class ClientNode {
     const { world, options } = this.#parts;
     const { machine } = this;
     if (machine === null) return;
+    const { curateChance } = options;
+    const isCare = curateChance > 0 && world.prng.chance(curateChance);
+    this.#touch();
+    if (isCare && curate(world, machine, this.witness)) return;
     const tag = `${this.name}-${++this.#tags}`;
     const { name, args } = drawCall(world.prng, options, machine.view, this.scope, tag);
-    this.#touch();
     try {
       const { mutation, token } = machine.mutate(name, args);
       world.log(`${this.name} calls ${name} ${JSON.stringify(args).slice(0, 80)} ${mutation.id}`);
@@ -180,21 +184,21 @@ export class ClientNode {
   #output(): ClientOutput {
     return {
       persist: (batch) => {
+        this.witness.storing(batch.token);
         if (batch.replica !== undefined) this.witness.moved(batch.replica);
         this.storage.save(batch);
       },
       send: (message) => {
         const bytes = encodeUp(CHANNEL, message);
         checkMessageSize(bytes);
+        if (message.kind === "push") this.witness.sent(message.mutations);
         this.#link?.sendUp(bytes);
       },
       needSnapshot: () => this.#loadSnapshot(),
       changed: (changes) => this.witness.changed(changes),
-      rejected: (rejected) => {
-        const { mutation, error } = rejected;
-        this.#parts.world.log(`${this.name} is refused ${mutation.id}: ${error.code}`);
-        this.witness.rejected(rejected);
-      },
+      rejected: (rejected) => this.witness.rejected(rejected),
+      settled: () => {},
+      diverged: (divergence) => this.witness.diverged(divergence),
       synced: () => {},
       failed: () => {},
       event: () => {},
@@ -311,6 +315,7 @@ export class ClientNode {
     const batch = this.machine?.takeBatch() ?? [];
     this.#touch();
     if (batch.length === 0) return this.#pullRound();
+    this.witness.sent(batch);
     this.#request({ kind: "push", mutations: batch }, (answer) => {
       if (this.#take(answer)) this.#pushRound();
       else this.#failRound();

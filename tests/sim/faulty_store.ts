@@ -54,6 +54,18 @@ export class FaultyStore implements Store {
     this.#fault = { writesLeft: writes, error };
   }
 
+  appVersion(): number {
+    return this.#inner.appVersion();
+  }
+
+  setAppVersion(version: number): void {
+    this.#inner.setAppVersion(version);
+  }
+
+  everyRow(scope: string): Iterable<StoredRow> {
+    return this.#inner.everyRow(scope);
+  }
+
   transaction<T>(work: () => T): T {
     this.#open = [];
     const result = this.#inner.transaction(() => {

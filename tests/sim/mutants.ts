@@ -27,6 +27,7 @@ export interface Verdict {
 }
 
 const CLIENT = "core/client.ts";
+const STATE = "core/client_state.ts";
 const QUEUE = "core/queue.ts";
 const SERVER = "core/server.ts";
 const SESSION = "core/session.ts";
@@ -127,37 +128,36 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLIENT,
     find: "        acknowledged.push(pending);\n",
     replace: `        acknowledged.push(pending);
-        if (cursor > this.#snapshot.cursor) {
+        if (cursor > this.cursor) {
           const nothing = { entity: "none", id: "none", op: "delete", json: null, time: 0 } as const;
-          this.#snapshot.apply({ ...nothing, cursor }, epoch);
+          this.#state.snapshot.apply({ ...nothing, cursor }, epoch);
         }
 `,
   },
   {
     name: "conflict clears the whole queue",
     file: CLIENT,
-    find: "this.#queue.remove(new Set([pending]));",
-    replace: "this.#queue.remove(new Set(this.#queue.entries));",
+    find: "this.#state.queue.remove(new Set([pending]));",
+    replace: "this.#state.queue.remove(new Set(this.#state.queue.entries));",
   },
   {
     name: "rejection not rolled back",
     file: CLIENT,
-    find: "this.#settle({ acknowledged, refused });",
-    replace: "this.#settle({ acknowledged });",
+    find: "this.#state.settle({ acknowledged, refused });",
+    replace: "this.#state.settle({ acknowledged });",
   },
   {
     name: "drops never reach storage",
-    file: CLIENT,
-    find: "      drop: left.map(({ order }) => order),\n      put: acknowledged",
-    replace: "      put: acknowledged",
+    file: STATE,
+    find: "      drop: [...visible, ...shed].map(({ order }) => order),\n",
+    replace: "",
   },
   {
     name: "drops stored before their decisions",
-    file: CLIENT,
-    find: "    const differing = this.view.rebase(\n",
-    replace: `    this.#persist({ drop: this.#queue.entries.map(({ order }) => order) });
-    const differing = this.view.rebase(
-`,
+    file: STATE,
+    find: "    const differing = this.view.rebase(",
+    replace: `    this.persist({ drop: this.queue.entries.map(({ order }) => order) });
+    const differing = this.view.rebase(`,
   },
   {
     name: "a gap in the pokes is passed over",
@@ -168,15 +168,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "another history is not noticed",
     file: CLIENT,
-    find: `return epoch !== this.#snapshot.epoch && this.#snapshot.epoch !== "";`,
+    find: `return epoch !== this.epoch && this.epoch !== "";`,
     replace: `return epoch === "never";`,
   },
   {
     name: "an answer of another history is taken for ours",
     file: CLIENT,
-    find:
-      "    if (this.#isElsewhere(epoch)) return this.#otherHistory();\n    if (this.#snapshot.epoch",
-    replace: "    if (this.#snapshot.epoch",
+    find: "    if (this.#isElsewhere(epoch)) return this.#otherHistory();\n    if (this.epoch",
+    replace: "    if (this.epoch",
   },
   {
     name: "a snapshot of another history keeps acknowledgements",
@@ -187,8 +186,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a push that failed over HTTP is forgotten",
     file: CLIENT,
-    find: "  pushFailed(): void {\n    this.#queue.requeue();\n    this.#flush();\n",
-    replace: "  pushFailed(): void {\n    this.#queue.requeue();\n",
+    find: "  pushFailed(): void {\n    this.#state.queue.requeue();\n    this.#flush();\n",
+    replace: "  pushFailed(): void {\n    this.#state.queue.requeue();\n",
   },
   {
     name: "pokes passed over are never asked for",
@@ -198,9 +197,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what storage refused stays in the queue",
-    file: CLIENT,
-    find: "    this.#queue.remove(new Set(lost));\n    this.#changed",
-    replace: "    this.#changed",
+    file: STATE,
+    find: "    this.queue.remove(new Set(added));\n",
+    replace: "",
   },
   {
     name: "what storage refused is not told again",
@@ -241,8 +240,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "pokes taken while answers are owed",
     file: CLIENT,
-    find: "return this.#identity.decidedSeq < this.#owedSeq;",
-    replace: "return this.#identity.decidedSeq < 0;",
+    find: "return this.#state.identity.decidedSeq < this.#owedSeq;",
+    replace: "return this.#state.identity.decidedSeq < 0;",
   },
   {
     name: "pokes do not wait for answers",
@@ -283,9 +282,46 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "if (this.machine === null) return;",
   },
   {
-    name: "storage holds visible mutations for ever",
+    name: "what is held stays in line",
+    file: STATE,
+    find: "    this.queue.remove(new Set(gone));\n",
+    replace: "",
+  },
+  {
+    name: "what may have been sent can be withdrawn",
     file: CLIENT,
-    find: "const stale = this.#queue.takeVisible(this.#snapshot.cursor).map(({ order }) => order);",
+    find: "if (pending.mayBeSent) {",
+    replace: `if (pending.state === "sent" || pending.state === "acknowledged") {`,
+  },
+  {
+    name: "a refusal is not stored",
+    file: STATE,
+    find: "put: [...waiting.map(pendingRecord), ...aside.map(quarantinedRecord)],",
+    replace: "put: waiting.map(pendingRecord),",
+  },
+  {
+    name: "a retry that storage refused loses what it was to replace",
+    file: STATE,
+    find: "    this.quarantine.put(replaced);\n",
+    replace: "",
+  },
+  {
+    name: "what merges by stamps is compared as well",
+    file: "core/confirmation.ts",
+    find: "this.#app.mutators.has(mutation.name) ? this.#run(mutation) : null",
+    replace: "this.#run(mutation)",
+  },
+  {
+    name: "the rows of a reset are run on once more",
+    file: STATE,
+    find: "      pending.isInRows = true;\n",
+    replace: "",
+    survives: "what is shown twice for one round trip is judged in calm worlds alone",
+  },
+  {
+    name: "storage holds visible mutations for ever",
+    file: STATE,
+    find: "const stale = this.queue.takeVisible(this.snapshot.cursor).map(({ order }) => order);",
     replace: "const stale: number[] = [];",
     survives: "the next change or answer takes them out; until then an effect shows twice",
   },

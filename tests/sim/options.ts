@@ -51,6 +51,8 @@ export interface SimOptions {
   readonly skewMs: number;
   readonly clockJumpMeanMs: number;
   readonly accessFlipMeanMs: number;
+  /** Chance that the user, in place of a call, looks after what waits: again, otherwise, or not at all. */
+  readonly curateChance: number;
 }
 
 /** No fault but those of the server's process and disk. */
@@ -128,6 +130,7 @@ export function drawOptions(seed: number): SimOptions {
     skewMs: some(0.5, () => 3 * DAY_MS, 0),
     clockJumpMeanMs: some(0.3, () => prng.between(2000, 10_000), 0),
     accessFlipMeanMs: some(0.1, () => prng.between(2000, 8000), 0),
+    curateChance: some(0.6, () => prng.float() * 0.5, 0),
     ...(isCalm ? CALM : {}),
   };
 }

@@ -9,7 +9,7 @@ import type { ErrorCode } from "../../core/errors.ts";
 import { canonicalText, type Json } from "../../core/json.ts";
 import { CLOCK_AHEAD_MS_MAX } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
-import { FRAGILE_REST, LIST_ITEMS_MAX } from "./simulated_app.ts";
+import { DREAM, FRAGILE_REST, LIST_ITEMS_MAX } from "./simulated_app.ts";
 import { RowSet } from "./row_set.ts";
 import { BrokenPromise } from "./world.ts";
 
@@ -64,7 +64,7 @@ export class Reference {
 
   /** Decides a mutation: the code of a refusal, or `null`. */
   decide(mutation: Decided): ErrorCode | null {
-    if (mutation.isBarred) return "forbidden";
+    if (mutation.isBarred || mutation.name === DREAM) return "forbidden";
     const { createdAt, serverNow } = mutation;
     // It may always be later than what its author has seen, and never much later than the clock.
     const next = Math.max(this.#time, mutation.clientTime) + 1;

@@ -41,6 +41,7 @@ const WITHOUT: readonly Partial<SimOptions>[] = [
   { skewMs: 0 },
   { clockJumpMeanMs: 0 },
   { accessFlipMeanMs: 0 },
+  { curateChance: 0 },
 ];
 
 /** The cases that are kept. */

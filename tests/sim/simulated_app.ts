@@ -8,6 +8,9 @@ export const LIST_ITEMS_MAX = 12;
 /** What `counter.fragile` cannot bear: it throws when the count leaves this rest by three. */
 export const FRAGILE_REST = 2;
 
+/** What every device believes to be allowed, and the server never allows. */
+export const DREAM = "list.dream";
+
 export interface List {
   readonly scope: string;
   readonly items: readonly string[];
@@ -70,6 +73,9 @@ export function simulatedApp(authorize: (request: AccessRequest) => boolean): An
       },
       "list.mint"(tx, { item }: { item: string }, { scope, newId }) {
         tx.list.put(newId(), { scope, items: [item] });
+      },
+      [DREAM](tx, { id, item }: ById & { item: string }, { scope }) {
+        tx.list.put(id, { scope, items: [item] });
       },
       "list.drop"(tx, { id }: ById) {
         tx.list.delete(id);

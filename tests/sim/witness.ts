@@ -2,9 +2,11 @@
 import type { AnyApp, Principal } from "../../core/app.ts";
 import type { SyncClient } from "../../core/client.ts";
 import type { RejectedMutation } from "../../core/client_output.ts";
+import type { Divergence } from "../../core/confirmation.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import type { ReplicaMove } from "../../core/persistence.ts";
+import type { QueueEntry } from "../../core/quarantine.ts";
 import { Snapshot, type SnapshotRow } from "../../core/snapshot.ts";
 import { rowKey } from "../../core/transaction.ts";
 import type { ViewChange } from "../../core/view.ts";
@@ -16,6 +18,7 @@ import {
   checkCursor,
   checkOwnWrite,
   checkPrefix,
+  checkQuarantine,
   checkRebase,
   checkRefused,
   checkShown,
@@ -40,6 +43,14 @@ interface Entry {
   isAcked: boolean;
   /** It was acknowledged to an earlier program of this device. */
   isAckedBefore: boolean;
+  /** The app was told of a refusal, and storage has not forgotten it. */
+  isRefused: boolean;
+  /** The batch that says so; 0 once it is stored. */
+  refusedBy: number | null;
+  /** It could not run without a refused one, and was not sent. */
+  isHeld: boolean;
+  /** The user took it out of the line. */
+  isWithdrawn: boolean;
   reports: number;
   /** One, and one more for each restart that found it in storage again. */
   reportsMax: number;
@@ -59,6 +70,10 @@ export class Witness {
   readonly #isShownOnce: boolean;
   readonly #entries = new Map<string, Entry>();
   readonly #open = new Set<string>();
+  /** Those that have to be in quarantine. */
+  readonly #aside = new Set<string>();
+  /** Those that the user let go of, or called anew, with the batch that says so. */
+  readonly #released = new Map<string, { readonly token: number; readonly isBack: boolean }>();
   /** The rows as told by the moves that go to storage. */
   readonly #rowSet = new RowSet();
   #snapshot = new Snapshot();
@@ -69,6 +84,7 @@ export class Witness {
   /** Where the rows stood at the start: their times are not stored with them. */
   #loadedCursor = 0;
   #made = 0;
+  #newestToken = 0;
 
   constructor(parts: {
     readonly world: World;
@@ -95,23 +111,39 @@ export class Witness {
     this.#replaceRows(rows, machine.cursor, machine.epoch);
     this.#readAll();
     const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
+    const aside = asideOf(machine);
     for (const [id, entry] of this.#entries) {
       entry.token = null;
+      if (pending.has(id) && entry.refusedBy === 0) {
+        throw new BrokenPromise("quarantine", `${id} was stored as refused, and is in line again`);
+      }
+      entry.refusedBy = entry.refusedBy === 0 ? 0 : null;
       entry.isAckedBefore = entry.isAcked;
-      if (pending.has(id)) {
+      if (aside.has(id)) {
+        this.#setOpen(id, entry, false);
+        this.#aside.add(id);
+        entry.isWithdrawn = false;
+      } else if (pending.has(id)) {
+        this.#aside.delete(id);
+        // The crash came before its removal was stored: it is as if it had never left.
+        entry.isRefused = entry.isWithdrawn = false;
         // The crash came between the report and the removal, or storage refused the removal.
         if (entry.reports > 0) entry.reportsMax = entry.reports + 1;
         this.#setOpen(id, entry, true);
+      } else if (this.#aside.delete(id)) {
+        if (entry.isDurable) throw new BrokenPromise("quarantine", `${id} was there, and is gone`);
+        this.#lose(id, entry);
       } else if (entry.isOpen) {
         this.#leftStorage(id, entry);
       }
     }
+    this.#released.clear();
   }
 
-  /** A mutation was made. */
-  made(mutation: Mutation, token: number): void {
+  /** A mutation was made; `isLast` says that nothing was on top of it. */
+  made(mutation: Mutation, token: number, isLast = true): void {
     const { id } = mutation;
-    if (this.#machine !== null) checkShown(mutation, this.#machine);
+    if (this.#machine !== null && isLast) checkShown(mutation, this.#machine);
     const { cursor: to = 0, epoch = "" } = this.#machine ?? {};
     const seen = { epoch, after: this.#loadedCursor, to };
     const device = `${this.#name}.${this.#incarnation}`;
@@ -123,6 +155,10 @@ export class Witness {
       isGone: false,
       isAcked: false,
       isAckedBefore: false,
+      isRefused: false,
+      refusedBy: null,
+      isHeld: false,
+      isWithdrawn: false,
       reports: 0,
       reportsMax: 1,
     };
@@ -132,12 +168,46 @@ export class Witness {
 
   /** Storage took, or refused, the batch of a token. */
   stored(token: number, isTaken: boolean): void {
-    for (const id of this.#open) {
+    for (const id of [...this.#open, ...this.#aside]) {
       const entry = this.#entries.get(id) as Entry;
       if (entry.token !== token) continue;
       if (isTaken) entry.isDurable = true;
       else this.#lose(id, entry);
     }
+    for (const id of isTaken ? this.#aside : []) {
+      const entry = this.#entries.get(id) as Entry;
+      if (entry.refusedBy === token) entry.refusedBy = 0;
+    }
+    for (const [id, released] of this.#released) {
+      if (released.token !== token) continue;
+      if (!isTaken && released.isBack) this.#aside.add(id);
+      this.#released.delete(id);
+    }
+  }
+
+  /** Mutations leave the device. */
+  sent(mutations: readonly { readonly id: string }[]): void {
+    for (const { id } of mutations) {
+      const entry = this.#entries.get(id);
+      if (entry?.isRefused || entry?.isWithdrawn) {
+        throw new BrokenPromise("quarantine", `${id} was refused or withdrawn, and is sent`);
+      }
+    }
+  }
+
+  /** The user let go of mutations, or called them anew: then they are back when that is not stored. */
+  released(ids: Iterable<string>, token: number, isBack: boolean): void {
+    for (const id of ids) {
+      const entry = this.#entries.get(id) as Entry;
+      if (!this.#aside.delete(id)) entry.isWithdrawn = true;
+      this.#setOpen(id, entry, false);
+      this.#released.set(id, { token, isBack });
+    }
+  }
+
+  /** A batch goes to storage. */
+  storing(token: number): void {
+    this.#newestToken = token;
   }
 
   /** The rows move. */
@@ -180,20 +250,31 @@ export class Witness {
   /** The app is told of a refusal. */
   rejected({ mutation, error }: RejectedMutation): void {
     const { histories, unrecorded } = this.#judge;
+    this.#world.log(`${this.#name} is refused ${mutation.id}: ${error.code}`);
     if (!unrecorded.has(mutation.id)) checkRefused(mutation.id, error.code, histories);
     const entry = this.#entries.get(mutation.id);
     if (entry === undefined || entry.isGone) {
       throw new BrokenPromise("rejected", `${mutation.id} was reported, and never made`);
     }
+    entry.isRefused = true;
+    entry.refusedBy = this.#newestToken;
+    this.#aside.add(mutation.id);
     if (++entry.reports > entry.reportsMax) {
       throw new BrokenPromise("rejected", `${mutation.id} was reported ${entry.reports} times`);
     }
+  }
+
+  /** Server and device run the same rules: nothing may come out differently. */
+  diverged({ mutation: { id, name }, expected, actual, refusal }: Divergence): void {
+    const text = JSON.stringify([expected, refusal?.message, actual]);
+    throw new BrokenPromise("agreement", `${name} ${id} came out differently: ${text}`);
   }
 
   /** The browser took everything away. */
   evicted(): void {
     for (const id of [...this.#open]) this.#lose(id, this.#entries.get(id) as Entry);
     for (const entry of this.#entries.values()) entry.isGone = true;
+    this.#aside.clear();
     this.#incarnation++;
   }
 
@@ -206,6 +287,7 @@ export class Witness {
     if (machine.cursor !== this.#cursor) {
       throw new BrokenPromise("cursor-monotonic", `${machine.cursor} is not ${this.#cursor}`);
     }
+    this.#checkAside(machine);
     checkPrefix(this.#rowSet, machine.cursor, machine.epoch, this.#scope, histories);
     this.#checkOwnWrites(machine);
     const cost = (this.#rowSet.rows.size + machine.pending.length) / ROWS_ALWAYS_CHECKED;
@@ -228,9 +310,29 @@ export class Witness {
       if (isAccepted && entry.reports > 0 && !unrecorded.has(id) && !wasRestored) {
         throw new BrokenPromise("rejected", `${id} was reported, and has its effect`);
       }
-      const isEnded = isAccepted || entry.reports > 0 || (wasRestored && entry.isAcked);
+      if (isAccepted && entry.isWithdrawn && !wasRestored) {
+        throw new BrokenPromise("quarantine", `${id} was withdrawn, and has its effect`);
+      }
+      const isAside = this.#aside.has(id) || entry.isWithdrawn || entry.isHeld;
+      const isEnded = isAccepted || entry.reports > 0 || isAside || (wasRestored && entry.isAcked);
       if (!isEnded) throw new BrokenPromise("durable", `${id} was neither accepted nor reported`);
     }
+  }
+
+  /** What was put into quarantine stays there until the user says otherwise. */
+  #checkAside(machine: SyncClient): void {
+    const aside = asideOf(machine);
+    for (const [id, { state }] of aside) {
+      if (state !== "held") continue;
+      const entry = this.#entries.get(id) as Entry;
+      entry.isHeld = true;
+      this.#aside.add(id);
+      this.#setOpen(id, entry, false);
+    }
+    for (const id of this.#aside) {
+      if (!aside.has(id)) throw new BrokenPromise("quarantine", `${id} is gone without a word`);
+    }
+    checkQuarantine(machine, aside, this.#judge.isStorageFaulty);
   }
 
   #checkOwnWrites(machine: SyncClient): void {
@@ -258,6 +360,7 @@ export class Witness {
 
   #lose(id: string, entry: Entry): void {
     entry.isGone = true;
+    this.#aside.delete(id);
     this.#setOpen(id, entry, false);
   }
 
@@ -282,4 +385,9 @@ export class Witness {
       }
     }
   }
+}
+
+function asideOf(machine: SyncClient): ReadonlyMap<string, QueueEntry> {
+  const aside = machine.entries.filter(({ state }) => state === "refused" || state === "held");
+  return new Map(aside.map((entry) => [entry.id, entry]));
 }

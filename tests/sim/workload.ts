@@ -2,6 +2,7 @@
 import type { JsonObject } from "../../core/json.ts";
 import type { View } from "../../core/view.ts";
 import type { SimOptions } from "./options.ts";
+import { DREAM } from "./simulated_app.ts";
 import type { Prng } from "./prng.ts";
 
 /** One call to make. */
@@ -13,6 +14,8 @@ export interface Call {
 const LISTS = ["l0", "l1", "l2"] as const;
 const COUNTERS = ["c0", "c1"] as const;
 const NOTES = ["n0", "n1", "n2"] as const;
+/** Chance that a call goes where the server does not follow, where users look after what waits. */
+const DREAM_CHANCE = 0.15;
 
 /** A call that is unlike any other where that matters: `tag` is new in the world. */
 export function drawCall(
@@ -22,6 +25,7 @@ export function drawCall(
   scope: string,
   tag: string,
 ): Call {
+  if (options.curateChance > 0 && prng.chance(DREAM_CHANCE)) return drawDream(prng, view, tag);
   const kinds = ["list", "list", "counter", ...(options.notes ? ["note", "note"] : [])];
   if (options.blobRows > 0 && prng.chance(0.03)) {
     return { name: "blob.fill", args: { rows: options.blobRows, size: options.blobSize, tag } };
@@ -34,6 +38,21 @@ export function drawCall(
     default:
       return drawListCall(prng, view, tag);
   }
+}
+
+/** What the server will refuse, or what cannot run without that. */
+function drawDream(prng: Prng, view: View, tag: string): Call {
+  const dreams = view.all("list").flatMap(([id, { items }]) => {
+    const [item] = items as readonly string[];
+    return id.startsWith("dream") && item !== undefined ? [{ id, item }] : [];
+  });
+  const [first, ...rest] = dreams;
+  if (first === undefined || prng.chance(0.3)) {
+    return { name: DREAM, args: { id: `dream-${tag}`, item: tag } };
+  }
+  const { id, item } = prng.pick([first, ...rest]);
+  const to = prng.chance(0.5) ? `dream-${tag}` : prng.pick(LISTS);
+  return { name: "list.move", args: { id, to, item } };
 }
 
 function drawListCall(prng: Prng, view: View, tag: string): Call {

@@ -3,25 +3,28 @@ import type { ReadonlySignal } from "@preact/signals-core";
 import type { AnyApp } from "../../core/app.ts";
 import { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
-import { checkScope, type Mutation } from "../../core/mutation.ts";
+import { checkScope } from "../../core/mutation.ts";
 import type { PersistedClient } from "../../core/persistence.ts";
 import type { Pending } from "../../core/queue.ts";
+import type { View } from "../../core/view.ts";
 import type { DownMessage, UpMessage } from "../../core/wire/messages.ts";
 import { callBack } from "./callbacks.ts";
 import { choosePersistence, type ChosenPersistence } from "./choose_persistence.ts";
 import { type ClientStatus, StatusBoard, type StatusParts } from "./client_status.ts";
 import { ClientStorage } from "./client_storage.ts";
 import { AlreadyStartedError, NotStartedError } from "./client_errors.ts";
+import type { EngineEvents } from "./client_events.ts";
 import type { Changes, ClientOptions } from "./create_client.ts";
 import { Conditions } from "./conditions.ts";
 import { HttpRounds } from "./http_rounds.ts";
 import { HttpSync, RefusedError } from "./http_sync.ts";
-import { LiveConnection } from "./live_connection.ts";
+import { type Connection, HEARTBEAT_MS } from "./live_connection.ts";
 import { noteStorage, reportStorage } from "./storage_report.ts";
+import { shareTabs } from "./tab_share.ts";
+import { VersionedPersistence } from "./versioned_persistence.ts";
 
 const PUSH_INTERVAL_MS = 1_000;
 const PULL_INTERVAL_MS = 30_000;
-const HEARTBEAT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** How long a mutation may wait for a server that answers before the alarm, in milliseconds. */
 const STUCK_AFTER_MS = 10_000;
@@ -34,16 +37,6 @@ interface Failure {
   readonly retryAfterMs: number;
 }
 
-/** What the engine tells of, besides the callbacks in the options. */
-export interface EngineEvents {
-  /** The view, the queue or the status differs. */
-  changed(changes: Changes): void;
-  /** A live connection has been greeted: it knows of no topics yet. */
-  greeted(): void;
-  /** A message to a topic. */
-  event(topic: string, data: string): void;
-}
-
 /** One client at work. */
 export class ClientEngine {
   readonly #app: AnyApp;
@@ -51,7 +44,7 @@ export class ClientEngine {
   readonly #events: EngineEvents;
   readonly #scope: string;
   readonly #rounds: HttpRounds;
-  readonly #live: LiveConnection;
+  readonly #live: Connection;
   readonly #kept: ChosenPersistence;
   readonly #storage: ClientStorage;
   readonly #status: StatusBoard;
@@ -77,13 +70,14 @@ export class ClientEngine {
     this.#options = options;
     this.#events = events;
     this.#scope = checkScope(options.scope);
-    const { token } = options;
+    const { token, url = globalThis.location?.origin } = options;
     const http = new HttpSync({
-      url: options.url ?? globalThis.location?.origin,
+      url,
       fetch: options.fetch ?? ((...args) => fetch(...args)),
       token: async () => typeof token === "function" ? await token() : token,
       headers: options.headers ?? {},
       timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
+      appVersion: app.version,
     });
     this.#rounds = new HttpRounds({
       http,
@@ -94,7 +88,12 @@ export class ClientEngine {
       decided: () => this.#notify([]),
       failed: (error) => this.#failed(error),
     });
-    this.#live = new LiveConnection({
+    this.#kept = choosePersistence(app.name, this.#scope, options);
+    const { connection, persistence } = shareTabs(this.#kept.persistence, {
+      url,
+      appVersion: app.version,
+      machine: () => this.#machine,
+      store: (move) => this.#storage.move(move),
       liveUrl: (signal) => http.liveUrl(signal),
       heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
       opened: () => this.#opened(),
@@ -103,13 +102,16 @@ export class ClientEngine {
       failed: (error) => this.#failed(error),
       refused: (error) => callBack(this.#options.onError, error),
     });
+    this.#live = connection;
     this.#status = new StatusBoard(
       options.stuckAfterMs ?? STUCK_AFTER_MS,
       () => callBack(this.#options.onStuck, this.pending),
     );
-    this.#kept = choosePersistence(app.name, this.#scope, options);
     this.#storage = new ClientStorage(
-      this.#kept.persistence,
+      new VersionedPersistence(app, persistence, {
+        serverVersion: () => http.serverVersion,
+        replica: () => this.running().replica,
+      }),
       (tokens, error) => this.#stored(tokens, error),
       (error) => this.#failed(error),
     );
@@ -151,12 +153,14 @@ export class ClientEngine {
     await this.#rounds.sync();
   }
 
-  async mutate(name: string, args: unknown): Promise<Mutation> {
-    const { mutation, token } = this.running().mutate(name, args);
-    const durable = this.#storage.durable(token);
+  /** Takes a step of the machine that has to be stored; `durable` settles with its storage. */
+  take<Made extends { readonly token: number }>(
+    step: (machine: SyncClient) => Made,
+  ): Made & { readonly durable: Promise<void> } {
+    const made = step(this.running());
+    const durable = this.#storage.durable(made.token);
     this.#notify([]);
-    await durable;
-    return mutation;
+    return { ...made, durable };
   }
 
   get status(): ReadonlySignal<ClientStatus> {
@@ -187,6 +191,11 @@ export class ClientEngine {
     if (this.#machine === null || this.#stopping !== null) return;
     if (offline) this.#goOffline();
     else this.#goOnline();
+  }
+
+  /** What the app sees; `null` while the client does not run. */
+  get view(): View | null {
+    return this.#machine?.view ?? null;
   }
 
   /** The machine. */
@@ -237,9 +246,9 @@ export class ClientEngine {
         send: (message) => this.#live.send(message),
         needSnapshot: () => this.#rounds.needSnapshot(),
         changed: (changes) => this.#notify(changes),
-        rejected: (rejected) => callBack(this.#options.onRejected, rejected),
-        settled: () => {},
-        diverged: () => {},
+        rejected: (rejected) => this.#events.rejected(rejected),
+        settled: (settled) => this.#events.settled(settled),
+        diverged: (divergence) => callBack(this.#options.onDiverged, divergence),
         synced: (cursor) => this.#synced(cursor),
         failed: (error, retryAfterMs) => this.#failure = { error, retryAfterMs },
         event: (topic, data) => this.#events.event(topic, data),
@@ -286,6 +295,7 @@ export class ClientEngine {
 
   #received(message: DownMessage): void {
     const { kind } = message;
+    if (kind === "peers") return this.#events.peers(message);
     if (kind === "welcome" || kind === "poke") this.#isBehind = true;
     this.#machine?.received(message);
     if (kind === "welcome" && this.#machine?.isLive) {
@@ -306,6 +316,7 @@ export class ClientEngine {
     this.#connection = 0;
     if (this.#isGreeted) this.#machine?.disconnected();
     this.#isGreeted = false;
+    this.#events.lost();
     this.#setOnline(false);
     this.#conditions.review();
   }
@@ -362,7 +373,10 @@ export class ClientEngine {
 
   /** Shows these parts of the status, and how the queue stands. */
   #show(parts: Partial<StatusParts>): void {
-    if (this.#machine !== null) this.#status.update(parts, this.#machine.pending);
+    const machine = this.#machine;
+    if (machine !== null) {
+      this.#status.update(parts, machine.pending, machine.quarantined.length);
+    }
   }
 
   #notify(changes: Changes): void {

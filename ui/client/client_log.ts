@@ -1,10 +1,12 @@
 /**
  * What a client's file says: a start that holds a whole state, and the steps that came after it.
  */
+import { invariant } from "../../core/assert.ts";
 import { DriftlessError } from "../../core/errors.ts";
+import { ARGS_BYTES_MAX, RECORD_BYTES_MAX } from "../../core/limits.ts";
 import type { PersistBatch, PersistedClient, ReplicaMove } from "../../core/persistence.ts";
 import type { SnapshotRow } from "../../core/snapshot.ts";
-import { encodeFrame, hasFrameFrom, readFrame } from "./log_frames.ts";
+import { encodeFrame, FRAME_BYTES_MAX, hasFrameFrom, readFrame } from "./log_frames.ts";
 import { MemoryPersistence } from "./memory_persistence.ts";
 
 /** The text of one frame. */
@@ -31,9 +33,18 @@ export interface LogContents {
 }
 
 /** Rows, or mutations of the queue, in one frame of a new file. */
-const FRAME_ENTRIES = 1_000;
+const FRAME_ENTRIES = 500;
 /** What every such file begins with; the number is the layout's. */
 const MAGIC = new TextEncoder().encode("driftless client log 1\n");
+/** What a row or a mutation is in a frame besides its text, in bytes, at the most. */
+const ENTRY_OVERHEAD_BYTES = 4 * 1024;
+
+invariant(
+  // Text in a text: a quotation mark takes a second byte.
+  FRAME_ENTRIES * (2 * Math.max(RECORD_BYTES_MAX, ARGS_BYTES_MAX) + ENTRY_OVERHEAD_BYTES) <
+    FRAME_BYTES_MAX,
+  "the frames of a new file are not too long",
+);
 
 /**
  * Applies every sound frame of a file that is not empty. What a crash left of the last is passed over.
@@ -55,10 +66,14 @@ export async function readLog(bytes: Uint8Array, name: string): Promise<LogConte
     framesLeft--;
     if (entry.kind === "start") {
       framesLeft = entry.frames;
-      replica = entry;
-    } else if (entry.kind === "rows") { for (const row of entry.rows) rows.push(row); }
-    else if (entry.kind === "queue") await state.saveQueue(entry.batches);
-    else await state.saveRows(entry.moves);
+      replica = { cursor: entry.cursor, epoch: entry.epoch };
+    } else if (entry.kind === "rows") {
+      for (const row of entry.rows) rows.push(row);
+    } else if (entry.kind === "queue") {
+      await state.saveQueue(entry.batches);
+    } else {
+      await state.saveRows(entry.moves);
+    }
     size = frame.end;
     if (framesLeft !== 0) continue;
     startBytes = size;
@@ -90,11 +105,16 @@ export function* startOf(stored: PersistedClient | null): Iterable<Uint8Array> {
     entries.push({ kind: "rows", rows: rows.slice(at, at + FRAME_ENTRIES) });
   }
   yield MAGIC;
-  yield frameOf({ kind: "start", frames: entries.length, cursor, epoch });
-  for (const entry of entries) yield frameOf(entry);
+  for (
+    const entry of [{ kind: "start", frames: entries.length, cursor, epoch } as const, ...entries]
+  ) {
+    const frame = frameOf(entry);
+    if (frame === null) throw new RangeError("a record is too long");
+    yield frame;
+  }
 }
 
-/** A step as it stands in the file. */
-export function frameOf(entry: Entry): Uint8Array {
+/** A step as it stands in the file; `null` when it is too long for that. */
+export function frameOf(entry: Entry): Uint8Array | null {
   return encodeFrame(JSON.stringify(entry));
 }

@@ -56,10 +56,14 @@ export class StatusBoard {
   }
 
   /** Takes in how things are now. */
-  update(parts: Partial<StatusParts>, queue: readonly Readonly<Pending>[]): void {
+  update(
+    parts: Partial<StatusParts>,
+    queue: readonly Readonly<Pending>[],
+    refused: number,
+  ): void {
     const before = this.#signal.peek();
     const counts = countsOf(queue);
-    const next = { ...before, ...parts, ...counts.numbers };
+    const next = { ...before, ...parts, ...counts.numbers, refused };
     this.#watch(next.connection === "online" ? counts.oldest : "");
     this.#show({ ...next, isStuck: before.isStuck && this.#watched !== "" });
   }
@@ -91,18 +95,16 @@ export class StatusBoard {
 }
 
 function countsOf(queue: readonly Readonly<Pending>[]): {
-  readonly numbers: Pick<ClientStatus, "pending" | "unsent" | "refused">;
+  readonly numbers: Pick<ClientStatus, "pending" | "unsent">;
   /** The id of the oldest unsent mutation. */
   readonly oldest: string;
 } {
-  let [unsent, refused] = [0, 0];
+  let unsent = 0;
   let oldest = "";
   for (const { state, mutation } of queue) {
-    if (state === "refused" || state === "held") refused++;
-    else if (state !== "acknowledged") {
-      unsent++;
-      oldest ||= mutation.id;
-    }
+    if (state === "acknowledged") continue;
+    unsent++;
+    oldest ||= mutation.id;
   }
-  return { numbers: { pending: queue.length - refused, unsent, refused }, oldest };
+  return { numbers: { pending: queue.length, unsent }, oldest };
 }

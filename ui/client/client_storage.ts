@@ -57,7 +57,12 @@ export class ClientStorage {
   /** Takes a batch. */
   add(batch: PersistBatch): void {
     this.#queueLane.add(batch);
-    if (batch.replica !== undefined) this.#rowsLane.add(batch.replica);
+    if (batch.replica !== undefined) this.move(batch.replica);
+  }
+
+  /** Takes a move of the rows. */
+  move(move: ReplicaMove): void {
+    this.#rowsLane.add(move);
   }
 
   /** Resolves when a batch is durable, and rejects when storage refused it. Ask in the batch's turn. */

@@ -8,6 +8,7 @@ import type {
   RecordOf,
 } from "../../core/app.ts";
 import type { RejectedMutation } from "../../core/client_output.ts";
+import type { Divergence } from "../../core/confirmation.ts";
 import type { DriftlessError } from "../../core/errors.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import type { Persistence } from "../../core/persistence.ts";
@@ -15,7 +16,13 @@ import type { Pending } from "../../core/queue.ts";
 import type { ViewChange } from "../../core/view.ts";
 import type { ReadonlySignal } from "@preact/signals-core";
 import { ClientShell } from "./client_shell.ts";
+import type { CollectionView } from "./collection_view.ts";
+import type { History } from "./history.ts";
+import type { MutationQueue } from "./mutation_queue.ts";
+import type { ClientPresence } from "./presence.ts";
 import type { ClientStatus } from "./client_status.ts";
+import type { Query } from "./query.ts";
+import type { QueryOptions } from "./query_options.ts";
 
 /** How a client reaches its server, keeps its data, and reports. */
 export interface ClientOptions {
@@ -55,26 +62,14 @@ export interface ClientOptions {
   readonly onOffline?: () => void;
   /** The client is online, and the oldest unsent mutation does not get through. */
   readonly onStuck?: (pending: readonly Readonly<Pending>[]) => void;
+  /** A mutator came out differently on the server than here, on the same rows: it is not pure. */
+  readonly onDiverged?: (divergence: Divergence) => void;
   /** The server refused a mutation; its effects are gone from the view. Once for each. */
   readonly onRejected?: (rejected: RejectedMutation) => void;
 }
 
 /** What a subscriber hears: the records that differ, or that any may. Empty: only the status differs. */
 export type Changes = readonly ViewChange[] | "everything";
-
-/** The records of one collection, pending mutations included. */
-export interface CollectionView<Rec> {
-  /** The record, frozen, or `undefined`. */
-  get(id: string): Rec | undefined;
-  has(id: string): boolean;
-  /** Every record with its id, by id. */
-  all(): readonly (readonly [id: string, record: Rec])[];
-  /** The records that a predicate accepts, by id. */
-  find(
-    accept: (record: Rec, id: string) => boolean,
-  ): readonly (readonly [id: string, record: Rec])[];
-  count(): number;
-}
 
 /** A client of the app `A`. */
 export interface Client<A extends AnyApp> {
@@ -96,6 +91,40 @@ export interface Client<A extends AnyApp> {
   collection<Name extends keyof A["collections"] & string>(
     name: Name,
   ): CollectionView<RecordOf<A["collections"][Name]>>;
+  /**
+   * Records of a collection that match, in order, kept up to date: a change costs work in proportion to
+   * what changed, not to the collection.
+   *
+   * @example
+   * ```ts
+   * import { collection, createClient, defineApp } from "@driftless/driftless";
+   * import * as v from "valibot";
+   *
+   * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+   * const app = defineApp({ name: "todos", collections: { todo } });
+   * const client = createClient(app, { url: "http://127.0.0.1:8000", persistence: "memory" });
+   * client.setOffline(true);
+   * await client.start();
+   *
+   * const open = client.query("todo", { where: { done: false }, orderBy: "title", limit: 10 });
+   * const stop = open.subscribe(({ rows, added }) => console.log(rows.length, added));
+   * const todos = client.collection("todo");
+   * todos.create({ title: "Water the plants", done: false });
+   * todos.create({ title: "Feed the cat", done: false });
+   * todos.create({ title: "Sleep", done: true });
+   * const titles = open.value.map(([, { title }]) => title);
+   * if (titles.join() !== "Feed the cat,Water the plants") throw new Error(titles.join());
+   * stop();
+   * await client.stop();
+   * ```
+   *
+   * @throws {TypeError} when the app has no such collection, the limit is no whole number, or the order
+   *   is none
+   */
+  query<Name extends keyof A["collections"] & string>(
+    name: Name,
+    options?: QueryOptions<RecordOf<A["collections"][Name]>>,
+  ): Query<RecordOf<A["collections"][Name]>>;
   /** Calls back on every change of the view, the queue or the status; returns how to stop. */
   subscribe(listener: (changes: Changes) => void): () => void;
   /** How the client is doing: connection, queue, storage, last error. */
@@ -106,6 +135,10 @@ export interface Client<A extends AnyApp> {
   readonly cursor: number;
   /** This device's id for the scope. */
   readonly clientId: string;
+  /** The mutations that are not confirmed, the refused ones too: why they wait, and what to do. */
+  readonly queue: MutationQueue;
+  /** Undo and redo of this client's mutations. */
+  readonly history: History;
   /** The mutations that are not yet confirmed, oldest first. */
   readonly pending: readonly Readonly<Pending>[];
   /**
@@ -113,6 +146,8 @@ export interface Client<A extends AnyApp> {
    * push notification: where there is no live connection, the client pulls if that is news to it.
    */
   notifyLive(cursor: number): void;
+  /** What this client shows to the others in its scope, and what they show. */
+  readonly presence: ClientPresence;
   /** Uses no network while true. */
   setOffline(offline: boolean): void;
   /** Hears messages of a topic while connected; returns how to stop. */

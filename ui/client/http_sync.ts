@@ -18,6 +18,8 @@ export interface HttpOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** How long the server may be silent during a request, in milliseconds. */
   readonly timeoutMs: number;
+  /** The version of the app that runs here. */
+  readonly appVersion: number;
 }
 
 /** The server answered, and refused. */
@@ -44,11 +46,18 @@ const OPS: readonly unknown[] = ["create", "update", "delete"] satisfies ChangeO
 export class HttpSync {
   readonly #options: HttpOptions;
   readonly #base: URL;
+  #serverVersion: number;
 
   /** @throws {TypeError} when the address is none */
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.#serverVersion = options.appVersion;
     this.#base = baseOf(options.url);
+  }
+
+  /** The version of the app that the server runs, once it has said so. */
+  get serverVersion(): number {
+    return this.#serverVersion;
   }
 
   /** Sends a batch; a result for each mutation, in order, and the history that cursors in them count in. */
@@ -58,6 +67,7 @@ export class HttpSync {
   ): Promise<{ readonly results: readonly WireResult[]; readonly epoch: string }> {
     const body = {
       mutations: mutations.map(({ createdAt, ...rest }) => ({ ...rest, created_at: createdAt })),
+      app_version: this.#options.appVersion,
     };
     return await this.#post("/_sync/push", body, signal, ({ results, epoch }) => ({
       results: list(results).map(resultOf),
@@ -67,7 +77,7 @@ export class HttpSync {
 
   /** Asks for the changes after a cursor. */
   async pull(scope: string, cursor: number, signal: AbortSignal): Promise<LogPage> {
-    const body = { scope, cursor, limit: PULL_LIMIT_MAX };
+    const body = { scope, cursor, limit: PULL_LIMIT_MAX, app_version: this.#options.appVersion };
     return await this.#post("/_sync/pull", body, signal, ({ changes, has_more, epoch }) => ({
       epoch: text(epoch),
       from: cursor,
@@ -78,7 +88,8 @@ export class HttpSync {
 
   /** Asks for all rows. */
   async snapshot(scope: string, signal: AbortSignal): Promise<LoadedSnapshot> {
-    return await this.#post("/_sync/snapshot", { scope }, signal, (answer) => {
+    const body = { scope, app_version: this.#options.appVersion };
+    return await this.#post("/_sync/snapshot", body, signal, (answer) => {
       const rows: SnapshotRow[] = [];
       for (const [entity, records] of Object.entries(object(answer.data))) {
         for (const [id, record] of Object.entries(object(records))) {
@@ -126,6 +137,8 @@ export class HttpSync {
     }
     if (!response.ok) throw this.#refusal(response, isJsonObject(answer) ? answer : {});
     try {
+      const { app_version: version } = object(answer);
+      if (version !== undefined) this.#serverVersion = integer(version);
       return read(object(answer));
     } catch (cause) {
       const message = `Cannot use ${url}: what it answers is no answer of a Driftless server`;

@@ -1,15 +1,14 @@
 /**
  * Storage in IndexedDB, shared by the tabs of one origin.
  *
- *     rows    one confirmed row each, with the cursor they stand at in `meta`: shared by all tabs
- *     queues  one entry for each pending mutation, under the slot of the tab that made it
- *     slots   the identity of each tab's client
+ *     blocks, log, meta  the confirmed rows and the cursor they stand at: shared by all tabs
+ *     queues             one entry for each pending mutation, under the slot of the tab that made it
+ *     slots              the identity of each tab's client
  *
  * A tab works in a slot that it holds a Web Lock on, so two tabs never number mutations for one client.
  * A slot that nobody holds belongs to a closed or crashed tab: the next tab to start takes it over, and
- * takes in the queues of the others.
+ * takes in the queues of the others. A tab that runs may ask for those too.
  */
-import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, unwrap } from "idb";
 import { DriftlessError } from "../../core/errors.ts";
 import type {
   ClientIdentity,
@@ -19,30 +18,43 @@ import type {
   Persistence,
   ReplicaMove,
 } from "../../core/persistence.ts";
-import type { SnapshotRow } from "../../core/snapshot.ts";
+import { answered, within } from "./idb_requests.ts";
+import { createRowStores, moveRows, readRows, ROW_STORES, type Standing } from "./stored_rows.ts";
 
-interface Schema extends DBSchema {
-  rows: { key: [entity: string, id: string]; value: SnapshotRow };
-  queues: { key: [slot: string, order: number]; value: PendingRecord & { slot: string } };
-  slots: { key: string; value: ClientIdentity };
-  meta: { key: "replica"; value: { cursor: number; epoch: string } };
-}
-
-type StoreName = "rows" | "queues" | "slots" | "meta";
+type StoredRecord = PendingRecord & { readonly slot: string };
 type Release = () => Promise<void>;
 
-/** The version of the layout above. */
-const LAYOUT_VERSION = 1;
+/** What tabs that are gone had queued, held until a step of this tab's queue has it. */
+interface Orphans {
+  readonly records: readonly StoredRecord[];
+  readonly ids: ReadonlySet<string>;
+  readonly release: Release;
+}
+
+/** The version of the layout above; in the first one each row was an entry. */
+const LAYOUT_VERSION = 2;
+const QUEUE_STORES = ["queues", "slots"] as const;
 
 /** Storage of one tab's client in the IndexedDB database `name`. */
 export class IdbPersistence implements Persistence {
-  readonly #name: string;
-  #db: IDBPDatabase<Schema> | null = null;
+  /** The database. */
+  readonly name: string;
+  /** `null` while the browser has closed it, and before the start. */
+  #db: Promise<IDBDatabase> | null = null;
+  /** Nothing may be read or written: not started, closed, or made way for a newer layout. */
+  #isShut = true;
   #slot = "";
   #release: Release = () => Promise.resolve();
+  #orphans: Orphans | null = null;
+  #standing: Standing = { cursor: 0, epoch: "" };
 
   constructor(name: string) {
-    this.#name = name;
+    this.name = name;
+  }
+
+  /** Where the stored rows stood when this tab last looked. */
+  get standing(): Standing {
+    return this.#standing;
   }
 
   /**
@@ -57,7 +69,7 @@ export class IdbPersistence implements Persistence {
         throw new TypeError("there is no IndexedDB, or there are no Web Locks");
       }
       try {
-        this.#db = await this.#openDatabase();
+        this.#isShut = false;
         const orphans = await this.#takeSlots();
         if (orphans.length > 0) await this.#adopt(orphans);
         return await this.#read();
@@ -70,149 +82,189 @@ export class IdbPersistence implements Persistence {
 
   /** Applies steps of this tab's queue; durable on the device when it resolves. */
   async saveQueue(batches: readonly PersistBatch[]): Promise<void> {
-    await this.#write(["queues", "slots"], "strict", (tx) => {
-      const queues = unwrap(tx.objectStore("queues"));
-      for (const { put, drop } of batches) {
-        for (const record of put) queues.put({ ...record, slot: this.#slot });
-        for (const order of drop) queues.delete([this.#slot, order]);
+    const orphans = this.#orphans;
+    const isTakenIn = orphans !== null &&
+      batches.some(({ put }) => put.some(({ id }) => orphans.ids.has(id)));
+    try {
+      await this.#write(QUEUE_STORES, "strict", (tx) => {
+        const queues = tx.objectStore("queues");
+        for (const { put, drop } of batches) {
+          for (const record of put) queues.put({ ...record, slot: this.#slot });
+          for (const order of drop) queues.delete([this.#slot, order]);
+        }
+        const last = batches.at(-1);
+        if (last !== undefined) tx.objectStore("slots").put(last.identity, this.#slot);
+        if (isTakenIn) {
+          for (const { slot, order } of orphans.records) queues.delete([slot, order]);
+        }
+      });
+    } finally {
+      if (isTakenIn) {
+        this.#orphans = null;
+        await orphans.release();
       }
-      const last = batches.at(-1);
-      if (last !== undefined) unwrap(tx.objectStore("slots")).put(last.identity, this.#slot);
-    });
+    }
   }
 
   /** Applies moves of the rows. Another tab may have stored further ones: those stay. */
   async saveRows(moves: readonly ReplicaMove[]): Promise<void> {
-    await this.#write(["rows", "meta"], "default", async (tx) => {
-      const meta = tx.objectStore("meta");
-      let { cursor, epoch } = await meta.get("replica") ?? { cursor: 0, epoch: "" };
-      const rows = unwrap(tx.objectStore("rows"));
-      for (const move of moves) {
-        if (move.kind === "snapshot") {
-          rows.clear();
-          for (const row of move.rows) rows.put(row);
-          ({ cursor, epoch } = move);
-          continue;
+    this.#standing = await this.#write(ROW_STORES, "default", (tx) => moveRows(tx, moves));
+  }
+
+  /**
+   * What tabs that are gone had in line, in order, of each whose line `accept` takes as a whole. It
+   * moves to this tab in the step of `saveQueue` that puts the mutations under new orders; until then
+   * it is theirs, and nobody else takes it.
+   *
+   * @throws {DriftlessError} `store_failed`
+   */
+  async orphans(accept: (record: PendingRecord) => boolean): Promise<readonly PendingRecord[]> {
+    return await guarded("read", async () => {
+      const queues = (await this.#transaction(QUEUE_STORES)).objectStore("queues");
+      const keys = await answered(queues.getAllKeys());
+      const others = new Set(keys.map((key) => (key as string[])[0] ?? ""));
+      others.delete(this.#slot);
+      const { held, release } = await this.#lockFree([...others]);
+      try {
+        const tx = await this.#transaction(QUEUE_STORES);
+        const lines = (await Promise.all(held.map((slot) => readQueue(tx, slot))))
+          .map((queue) => queue.filter(({ quarantine }) => quarantine === undefined));
+        const records = lines.filter((line) => line.every(accept)).flat();
+        // Somebody may have asked at the same time.
+        if (records.length === 0 || this.#orphans !== null) {
+          await release();
+          return [];
         }
-        if (move.from > cursor || (epoch !== "" && epoch !== move.epoch)) continue;
-        for (const change of move.changes) {
-          if (change.cursor <= cursor) continue;
-          const { entity, id, json } = change;
-          if (json === null) rows.delete([entity, id]);
-          else rows.put({ entity, id, json });
-          ({ cursor } = change);
-        }
-        ({ epoch } = move);
+        this.#orphans = { records, ids: new Set(records.map(({ id }) => id)), release };
+        return records.map(bare);
+      } catch (error) {
+        await release();
+        throw error;
       }
-      unwrap(meta).put({ cursor, epoch }, "replica");
     });
   }
 
   /** Closes the database and frees the slot for the next tab. */
   async close(): Promise<void> {
-    this.#db?.close();
+    this.#isShut = true;
+    const db = await this.#db?.catch(() => null);
     this.#db = null;
+    db?.close();
+    await this.#orphans?.release();
+    this.#orphans = null;
     await this.#release();
     this.#release = () => Promise.resolve();
   }
 
-  async #openDatabase(): Promise<IDBPDatabase<Schema>> {
-    const gone = () => {
-      this.#db?.close();
-      this.#db = null;
-    };
-    return await openDB<Schema>(this.#name, LAYOUT_VERSION, {
-      upgrade(db) {
-        db.createObjectStore("rows", { keyPath: ["entity", "id"] });
+  async #openDatabase(): Promise<IDBDatabase> {
+    const request = indexedDB.open(this.name, LAYOUT_VERSION);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      const { result: db, transaction: tx } = request;
+      if (oldVersion < 1) {
         db.createObjectStore("queues", { keyPath: ["slot", "order"] });
         db.createObjectStore("slots");
         db.createObjectStore("meta");
-      },
-      // A tab with a newer layout, or whoever clears this site's data, must not wait for this tab.
-      blocking: gone,
-      terminated: gone,
-    });
+      }
+      if (tx !== null) createRowStores(tx, oldVersion).catch(() => abort(tx));
+    };
+    const db = await answered(request);
+    // A tab with a newer layout, or whoever clears this site's data, must not wait for this tab.
+    db.onversionchange = () => {
+      this.#isShut = true;
+      this.#db = null;
+      db.close();
+    };
+    // The browser took it away; the next write asks for it again.
+    db.onclose = () => this.#db = null;
+    return db;
+  }
+
+  async #transaction(
+    stores: readonly string[],
+    mode: IDBTransactionMode = "readonly",
+    options: IDBTransactionOptions = {},
+  ): Promise<IDBTransaction> {
+    if (this.#isShut) throw new DriftlessError("store_failed", "The storage is closed");
+    const opening = this.#db ??= this.#openDatabase();
+    try {
+      return (await opening).transaction(stores, mode, options);
+    } catch (error) {
+      // Whether it did not open or is closing: what comes next tries anew.
+      if (this.#db === opening) this.#db = null;
+      throw error;
+    }
   }
 
   /** Stores all that the work writes, or nothing of it. */
-  async #write(
-    stores: StoreName[],
+  async #write<T>(
+    stores: readonly string[],
     durability: IDBTransactionDurability,
-    work: (tx: IDBPTransaction<Schema, StoreName[], "readwrite">) => void | Promise<void>,
-  ): Promise<void> {
-    await guarded("write", async () => {
-      const tx = this.#open().transaction(stores, "readwrite", { durability });
-      try {
-        await work(tx);
-      } catch (error) {
-        tx.done.catch(() => {});
-        abort(tx);
-        throw error;
-      }
-      await tx.done;
+    work: (tx: IDBTransaction) => T | Promise<T>,
+  ): Promise<T> {
+    return await guarded("write", async () => {
+      return await within(await this.#transaction(stores, "readwrite", { durability }), work);
     });
   }
 
   /** Locks one slot for this tab; returns the others that nobody holds, locked too. */
   async #takeSlots(): Promise<readonly string[]> {
-    const known = await this.#open().getAllKeys("slots");
+    const slots = (await this.#transaction(QUEUE_STORES)).objectStore("slots");
+    const { held, release } = await this.#lockFree(await answered(slots.getAllKeys()) as string[]);
+    this.#release = release;
+    const [mine, ...orphans] = held;
+    this.#slot = mine ?? crypto.randomUUID();
+    if (mine === undefined) this.#release = (await this.#lockFree([this.#slot])).release;
+    return orphans;
+  }
+
+  /** Locks those of the slots that nobody holds. */
+  async #lockFree(slots: readonly string[]): Promise<{ held: string[]; release: Release }> {
     const releases: Release[] = [];
-    this.#release = async () => {
-      await Promise.all(releases.map((release) => release()));
-    };
-    const free: string[] = [];
-    for (const slot of known) {
-      const release = await lock(`${this.#name}/${slot}`);
+    const held: string[] = [];
+    for (const slot of slots) {
+      const release = await lock(`${this.name}/${slot}`);
       if (release === null) continue;
-      free.push(slot);
+      held.push(slot);
       releases.push(release);
     }
-    const [mine, ...orphans] = free;
-    if (mine === undefined) {
-      this.#slot = crypto.randomUUID();
-      const release = await lock(`${this.#name}/${this.#slot}`);
-      if (release !== null) releases.push(release);
-    } else {
-      this.#slot = mine;
-    }
-    return orphans;
+    const release = async () => void await Promise.all(releases.map((release) => release()));
+    return { held, release };
   }
 
   /** Moves the queues of closed tabs behind this tab's own, in one step. */
   async #adopt(orphans: readonly string[]): Promise<void> {
-    await this.#write(["queues", "slots"], "strict", async (tx) => {
+    await this.#write(QUEUE_STORES, "strict", async (tx) => {
       const queues = tx.objectStore("queues");
-      const own = await queues.getAll(slotRange(this.#slot));
-      let order = own.at(-1)?.order ?? 0;
+      let order = (await readQueue(tx, this.#slot)).at(-1)?.order ?? 0;
       for (const slot of orphans) {
-        for (const record of await queues.getAll(slotRange(slot))) {
-          unwrap(queues).delete([slot, record.order]);
+        for (const record of await readQueue(tx, slot)) {
+          queues.delete([slot, record.order]);
           // Its number was another client's, so it counts as undecided; its id tells the server.
-          unwrap(queues).put({ ...record, slot: this.#slot, order: ++order, visibleAt: null });
+          queues.put({ ...record, slot: this.#slot, order: ++order, visibleAt: null });
         }
-        unwrap(tx.objectStore("slots")).delete(slot);
+        tx.objectStore("slots").delete(slot);
       }
     });
   }
 
   async #read(): Promise<PersistedClient | null> {
-    const tx = this.#open().transaction(["rows", "queues", "slots", "meta"]);
-    const [identity, queued, rows, meta] = await Promise.all([
-      tx.objectStore("slots").get(this.#slot),
-      tx.objectStore("queues").getAll(slotRange(this.#slot)),
-      tx.objectStore("rows").getAll(),
-      tx.objectStore("meta").get("replica"),
-    ]);
-    if (identity === undefined && meta === undefined) return null;
-    const pending = queued.map(({ slot: _, ...record }): PendingRecord => record);
-    const replica = { rows, cursor: meta?.cursor ?? 0, epoch: meta?.epoch ?? "" };
-    return { identity: identity ?? null, pending, replica };
+    const tx = await this.#transaction([...QUEUE_STORES, ...ROW_STORES]);
+    const slots = tx.objectStore("slots");
+    const [queued, rows] = await Promise.all([readQueue(tx, this.#slot), readRows(tx)]);
+    const identity: ClientIdentity | undefined = await answered(slots.get(this.#slot));
+    if (identity === undefined && rows === null) return null;
+    const replica = rows ?? { rows: [], cursor: 0, epoch: "" };
+    this.#standing = { cursor: replica.cursor, epoch: replica.epoch };
+    return { identity: identity ?? null, pending: queued.map(bare), replica };
   }
+}
 
-  #open(): IDBPDatabase<Schema> {
-    if (this.#db === null) throw new DriftlessError("store_failed", "The storage is closed");
-    return this.#db;
-  }
+function readQueue(tx: IDBTransaction, slot: string): Promise<readonly StoredRecord[]> {
+  return answered(tx.objectStore("queues").getAll(slotRange(slot)));
+}
+
+function bare({ slot: _, ...record }: StoredRecord): PendingRecord {
+  return record;
 }
 
 function slotRange(slot: string): IDBKeyRange {
@@ -235,7 +287,7 @@ function lock(name: string): Promise<Release | null> {
   });
 }
 
-function abort(tx: { abort(): void }): void {
+function abort(tx: IDBTransaction): void {
   try {
     tx.abort();
   } catch {

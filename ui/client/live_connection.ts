@@ -9,10 +9,13 @@ import {
   decodeDown,
   type DownMessage,
   encodeUp,
+  type Envelope,
   type UpMessage,
 } from "../../core/wire/messages.ts";
 import { RefusedError } from "./http_sync.ts";
 
+/** How long a connection may be silent before it is probed, when nobody says, in milliseconds. */
+export const HEARTBEAT_MS = 15_000;
 /** The first and the longest wait before another try, in milliseconds. */
 export const BACKOFF_MS_MIN = 250;
 export const BACKOFF_MS_MAX = 30_000;
@@ -22,13 +25,10 @@ export const RETRY_AFTER_MS_MAX = 10 * 60 * 1000;
 /** `WebSocket.OPEN`, also where there is no `WebSocket`. */
 const OPEN = 1;
 
-/** What a connection needs and tells. */
-export interface LiveOptions {
-  /** The address of one connection. */
-  readonly liveUrl: (signal: AbortSignal) => Promise<string>;
-  readonly heartbeatMs: number;
+/** What becomes of a connection, as its owner hears it. */
+export interface ConnectionEvents {
   readonly opened: () => void;
-  readonly received: (message: DownMessage) => void;
+  readonly received: (message: DownMessage, channel: number) => void;
   /** It was open and is gone; another try follows by itself. */
   readonly closed: () => void;
   /** Something went wrong; another try follows by itself. */
@@ -37,8 +37,31 @@ export interface LiveOptions {
   readonly refused: (error: DriftlessError) => void;
 }
 
+/** What a connection needs and tells. */
+export interface LiveOptions extends ConnectionEvents {
+  /** The address of one connection. */
+  readonly liveUrl: (signal: AbortSignal) => Promise<string>;
+  readonly heartbeatMs: number;
+}
+
+/** A live connection in the hands of a client, whether the socket is its own or another tab's. */
+export interface Connection {
+  /** Connects, and keeps connected. */
+  open(): void;
+  /** Disconnects, and stays so. */
+  close(): void;
+  /** Sends a message, if there is a connection. */
+  send(message: UpMessage): void;
+  /** Resolves when the server has answered everything up to now, or the connection is gone. */
+  roundTrip(): Promise<void>;
+  /** Tries at once instead of waiting: the network may be back. */
+  hurry(): void;
+  /** Gives this connection up; the next try waits at least this long, in milliseconds. */
+  restart(afterMs: number): void;
+}
+
 /** One connection at a time, for as long as it is wanted. */
-export class LiveConnection {
+export class LiveConnection implements Connection {
   readonly #options: LiveOptions;
   #wanted = false;
   #socket: WebSocket | null = null;
@@ -48,6 +71,11 @@ export class LiveConnection {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
+  /** When the server was last pinged, in milliseconds of the page's own clock. */
+  #probedAt = 0;
+  /** When the next try is due, and when silence counts as death; `Infinity` while neither waits. */
+  #retryAt = Infinity;
+  #silentAt = Infinity;
   /** Pings of this connection that were not answered, oldest first, each with who waits for it. */
   #pings: (() => void)[] = [];
 
@@ -67,13 +95,26 @@ export class LiveConnection {
   close(): void {
     this.#wanted = false;
     this.#abort.abort();
-    clearTimeout(this.#retry);
+    this.#calm();
     this.#drop();
   }
 
-  /** Sends a message, if there is a connection. */
-  send(message: UpMessage): void {
-    if (this.#socket?.readyState === OPEN) this.#socket.send(encodeUp(0, message));
+  /** Whether messages reach the server now. */
+  get isOpen(): boolean {
+    return this.#socket?.readyState === OPEN;
+  }
+
+  /** Sends a message, if there is a connection; each channel of it is a client of its own. */
+  send(message: UpMessage, channel = 0): void {
+    if (this.isOpen) this.#socket?.send(encodeUp(channel, message));
+  }
+
+  /** Does what is overdue: the timers of a page that nobody sees may sleep for a minute. */
+  wake(): void {
+    const now = performance.now();
+    if (now >= this.#retryAt) this.#connect();
+    else if (now >= this.#silentAt) this.restart(0);
+    else if (this.isOpen && now - this.#probedAt >= this.#options.heartbeatMs) this.#probe();
   }
 
   /** Resolves when the server has answered everything up to now, or the connection is gone. */
@@ -99,7 +140,7 @@ export class LiveConnection {
 
   /** Asks for an address and opens it; whatever was under way before is called off. */
   async #connect(): Promise<void> {
-    clearTimeout(this.#retry);
+    this.#calm();
     if (this.#socket !== null) return;
     this.#abort.abort();
     const { signal } = this.#abort = new AbortController();
@@ -125,40 +166,42 @@ export class LiveConnection {
     this.#opened = false;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      clearTimeout(this.#watch);
+      this.#heard();
       this.#opened = true;
       this.#options.opened();
     };
     socket.onmessage = ({ data }) => {
-      clearTimeout(this.#watch);
+      this.#heard();
       this.#receive(data);
     };
     socket.onclose = () => this.restart(0);
+    this.#probedAt = performance.now();
     this.#beat = setInterval(() => this.#probe(), this.#options.heartbeatMs);
     this.#expect();
   }
 
   #receive(data: unknown): void {
-    let message: DownMessage;
+    let envelope: Envelope<DownMessage>;
     try {
       if (!(data instanceof ArrayBuffer)) {
         throw new DriftlessError("malformed", "Cannot read the message: it is text");
       }
-      ({ message } = decodeDown(new Uint8Array(data)));
+      envelope = decodeDown(new Uint8Array(data));
     } catch (error) {
       if (!(error instanceof DriftlessError)) throw error;
       this.#options.failed(error);
       return this.restart(BACKOFF_MS_MAX);
     }
+    const { channel, message } = envelope;
     if (isOfUse(message)) this.#attempts = 0;
-    this.#options.received(message);
-    if (message.kind === "pong") this.#pings.shift()?.();
+    this.#options.received(message, channel);
+    if (message.kind === "pong" && channel === 0) this.#pings.shift()?.();
   }
 
   /** Forgets the socket before closing it: a dead one may report its end much later, or never. */
   #drop(): void {
     clearInterval(this.#beat);
-    clearTimeout(this.#watch);
+    this.#heard();
     const socket = this.#socket;
     if (socket === null) return;
     this.#socket = null;
@@ -171,24 +214,37 @@ export class LiveConnection {
 
   #again(afterMs: number): void {
     if (!this.#wanted) return;
+    this.#calm();
+    const wait = retryMs(afterMs, this.#attempts++);
+    this.#retryAt = performance.now() + wait;
+    this.#retry = setTimeout(() => this.#connect(), wait);
+  }
+
+  /** No try waits any more. */
+  #calm(): void {
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(
-      () => this.#connect(),
-      Math.max(Math.min(afterMs, RETRY_AFTER_MS_MAX), backoffMs(this.#attempts++, Math.random())),
-    );
+    this.#retryAt = Infinity;
   }
 
   #probe(answered: () => void = () => {}): void {
     if (this.#socket?.readyState !== OPEN) return answered();
     this.#pings.push(answered);
+    this.#probedAt = performance.now();
     this.send({ kind: "ping" });
     this.#expect();
   }
 
+  #heard(): void {
+    clearTimeout(this.#watch);
+    this.#silentAt = Infinity;
+  }
+
   /** The next message must come in time. */
   #expect(): void {
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.restart(0), this.#options.heartbeatMs / 2);
+    this.#heard();
+    const wait = this.#options.heartbeatMs / 2;
+    this.#silentAt = performance.now() + wait;
+    this.#watch = setTimeout(() => this.restart(0), wait);
   }
 }
 
@@ -201,8 +257,13 @@ export function backoffMs(attempts: number, random: number): number {
   return ceiling / 2 + random * ceiling / 2;
 }
 
+/** As `backoffMs`, and at least as long as the server asks for, within reason. */
+export function retryMs(afterMs: number, attempts: number): number {
+  return Math.max(Math.min(afterMs, RETRY_AFTER_MS_MAX), backoffMs(attempts, Math.random()));
+}
+
 /** Whether a message shows that the connection is worth having, so that a loss is answered at once. */
-function isOfUse(message: DownMessage): boolean {
+export function isOfUse(message: DownMessage): boolean {
   return message.kind !== "failure" && !(message.kind === "welcome" && message.reset);
 }
 

@@ -1,0 +1,208 @@
+/** `driftless serve`: an app file, or the built-in demo, on one port. */
+import { dirname, resolve } from "node:path";
+import process from "node:process";
+import type { AnyApp } from "../../core/app.ts";
+import { watchFolder, withReload } from "../live_reload.ts";
+import { loadApp } from "../load_app.ts";
+import { createLog, errorText, type Log } from "../log.ts";
+import { createPages, pageFolderOf } from "../pages.ts";
+import { type RunningServer, serve, type ServeOptions, SHUTDOWN_MS_MAX } from "../serve.ts";
+import { loadSqliteDriver, SQLITE_DRIVERS } from "../sqlite_driver.ts";
+import {
+  type Call,
+  type Command,
+  DATA,
+  DONE,
+  DRIVER,
+  FAILED,
+  type Program,
+  STOPPED,
+  UsageError,
+  type Values,
+} from "./command.ts";
+import { stopSignal } from "./interruption.ts";
+
+/** How long an edited app waits for the requests of the old one, in milliseconds. */
+const FOLLOW_MS_MAX = 300;
+
+/** The server. */
+export const serveCommand: Command = {
+  name: "serve",
+  operands: "[APP]",
+  summary: "serve an app file, or the built-in demo",
+  about: `
+APP is a TypeScript or JavaScript file whose default export is what defineApp returns. What it imports
+from "@driftless/driftless" and "valibot" the program has inside. Pages are the files of the folder
+"public"; browsers get TypeScript without its types, and the app file at its own name.
+
+DRIFTLESS_SECRET signs tokens; without it only this machine is let in, and may do everything.
+SIGINT and SIGTERM end the server: requests are finished, the data file is closed, status 0.`,
+  options: {
+    host: { value: "HOST", help: "where to listen", initial: "127.0.0.1" },
+    port: { value: "PORT", help: "which port; 0 takes a free one", initial: "8000" },
+    origin: {
+      value: "ORIGIN",
+      help: "also let pages of this origin in; may be repeated",
+      isRepeated: true,
+    },
+    static: {
+      value: "DIR",
+      help: 'the folder of its pages; without it "public" beside the app file',
+    },
+    watch: { help: "follow edits of the app and its pages, for development" },
+    log: { value: "LEVEL", help: "error, info or debug", initial: "info" },
+    data: DATA,
+    "sqlite-driver": DRIVER,
+  },
+  examples: [
+    "driftless serve",
+    "driftless serve app.ts --watch",
+    "DRIFTLESS_SECRET=… driftless serve app.ts --host 0.0.0.0 --port 80 --data /var/lib/app.db",
+  ],
+  run: runServe,
+};
+
+/** A server that is given another app while it runs. */
+interface Serving {
+  server: RunningServer;
+  app: AnyApp;
+}
+
+async function runServe({ operands: [file], values, program }: Call): Promise<number> {
+  const log = createLog(values.choice("log", ["error", "info", "debug"]));
+  const settings = await settingsOf(values, log, program);
+  const isWatched = values.has("watch");
+  if (file === undefined && isWatched) throw new UsageError("Cannot watch: name an app file");
+  if (file === undefined && values.has("static")) {
+    throw new UsageError("Cannot use --static without an app file");
+  }
+  const app = file === undefined ? program.demo.app : await loadApp(file);
+  const boot = crypto.randomUUID().slice(0, 8);
+  const edition = { number: 1 };
+  const folder = file === undefined ? undefined : values.optional("static") ?? pageFolderOf(file);
+  if (file !== undefined) {
+    settings.assets = forApps(settings.assets);
+    const pages = createPages({ app: file, folder }, log);
+    settings.pages = isWatched ? withReload(pages, () => `${boot}-${edition.number}`) : pages;
+  }
+  surviveApp(log);
+  const serving = { server: await serve({ ...settings, app }), app };
+  greet(serving, { program, data: settings.data, folder, isWatched });
+  const watching = isWatched && file !== undefined
+    ? watchFolder(dirname(resolve(file)), async (names) => {
+      if (await follow(serving, settings, file, names)) edition.number++;
+    })
+    : undefined;
+  const signal = await stopSignal();
+  process.stderr.write(`driftless: ${signal}, stopping\n`);
+  // A second signal, or a shutdown that hangs, ends the process without further courtesy.
+  void stopSignal().then(() => process.exit(STOPPED));
+  const hung = setTimeout(() => process.exit(FAILED), SHUTDOWN_MS_MAX + 500);
+  await watching?.stop();
+  await serving.server.stop();
+  clearTimeout(hung);
+  return DONE;
+}
+
+type Settings = { -readonly [Key in keyof ServeOptions]: ServeOptions[Key] };
+
+async function settingsOf(
+  values: Values,
+  log: Log,
+  program: Program,
+): Promise<Omit<Settings, "app">> {
+  const secret = process.env.DRIFTLESS_SECRET;
+  return {
+    hostname: values.text("host"),
+    port: values.integer("port", 0, 65_535),
+    data: values.text("data"),
+    log,
+    version: program.version,
+    origins: values.list("origin").map(checkOrigin),
+    assets: program.demo.assets,
+    openDatabase: await loadSqliteDriver(values.choice("sqlite-driver", SQLITE_DRIVERS)),
+    ...(secret === undefined || secret === "" ? {} : { secret }),
+  };
+}
+
+function greet(
+  { server, app }: Serving,
+  about: { program: Program; data: string; folder: string | undefined; isWatched: boolean },
+): void {
+  const { program, data, folder, isWatched } = about;
+  const lines = [
+    `driftless ${program.version} serves "${app.name}" at ${server.url}`,
+    `  data   ${data}`,
+    ...(folder === undefined ? [] : [`  pages  ${folder}`]),
+    ...(isWatched ? ["  watch  an edited file is followed by the server and by every page"] : []),
+    ...(server.open
+      ? [
+        "  open   development mode: everyone on this machine may do everything; " +
+        "set DRIFTLESS_SECRET for users",
+      ]
+      : []),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** Takes the app as it is now, on the same port and data; says whether there is anything new. */
+async function follow(
+  serving: Serving,
+  settings: Omit<Settings, "app">,
+  file: string,
+  names: readonly string[],
+): Promise<boolean> {
+  // The server has no part in them.
+  if (names.every((name) => /^public[\\/]/.test(name))) return true;
+  let app: AnyApp;
+  try {
+    app = await loadApp(file, true);
+  } catch (error) {
+    process.stderr.write(
+      `driftless: ${textOf(error)}; the server goes on with the app as it was\n`,
+    );
+    return false;
+  }
+  const port = Number(new URL(serving.server.url).port || 80);
+  await serving.server.stop(FOLLOW_MS_MAX);
+  try {
+    serving.server = await serve({ ...settings, port, app });
+    serving.app = app;
+    process.stdout.write(`  new    ${names.join(", ")}\n`);
+    return true;
+  } catch (error) {
+    process.stderr.write(
+      `driftless: ${textOf(error)}; the server goes on with the app as it was\n`,
+    );
+    serving.server = await serve({ ...settings, port, app: serving.app });
+    return false;
+  }
+}
+
+/** What every app's pages load from the program, without the demo's own. */
+function forApps(assets: ServeOptions["assets"]): NonNullable<ServeOptions["assets"]> {
+  const own = Object.entries(assets ?? {}).filter(([path]) => path.startsWith("/_driftless/"));
+  return Object.fromEntries(own);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What an app's own code leaves behind, a rejected promise or a timer that throws, ends no server. */
+function surviveApp(log: Log): void {
+  process.on("unhandledRejection", (error) => {
+    log.error("app failed", { where: "a promise", error: errorText(error) });
+  });
+  process.on("uncaughtException", (error) => {
+    log.error("app failed", { where: "a callback", error: errorText(error) });
+  });
+}
+
+function checkOrigin(text: string): string {
+  const origin = URL.canParse(text) ? new URL(text).origin : "null";
+  if (origin !== text || origin === "null") {
+    throw new UsageError(`Cannot use --origin ${text}: write it like https://app.example`);
+  }
+  return origin;
+}

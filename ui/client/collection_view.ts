@@ -1,0 +1,133 @@
+/** The records of one collection, and one of them: read, followed, and written by the built-ins. */
+import type { AnyApp } from "../../core/app.ts";
+import { DriftlessError } from "../../core/errors.ts";
+import type { JsonObject } from "../../core/json.ts";
+import { randomId } from "../../core/ports.ts";
+import type { View } from "../../core/view.ts";
+import type { Reactive } from "./reactive.ts";
+import type { Row } from "./sorted_rows.ts";
+
+/**
+ * The records of one collection, pending mutations included. An effect that reads them runs again when
+ * what it read differs: `get` and `has` that record, `count` the number, `all` and `find` any record.
+ */
+export interface CollectionView<Rec> {
+  /** The record, frozen, or `undefined`. */
+  get(id: string): Rec | undefined;
+  has(id: string): boolean;
+  /** Every record with its id, by id. */
+  all(): readonly Row<Rec>[];
+  /** The records that a predicate accepts, by id. */
+  find(accept: (record: Rec, id: string) => boolean): readonly Row<Rec>[];
+  count(): number;
+  /**
+   * Adds a record, with a fresh id when none is given. It is in the view when this returns; `stored` of
+   * the entity tells when it is durable, and rejects when it is refused: `conflict` when there is a
+   * record of that id, `invalid_record` by the schema.
+   *
+   * @throws {TypeError} when the collection has its built-in mutators turned off
+   */
+  create(data: Rec, id?: string): CreatedEntity<Rec>;
+  /** One record, which need not exist. */
+  entity(id: string): Entity<Rec>;
+}
+
+/** One record of a collection, by its id. */
+export interface Entity<Rec> {
+  readonly id: string;
+  /** The record, frozen, or `undefined`; can be followed. */
+  get(): Rec | undefined;
+  /** Whether the record exists; can be followed. */
+  exists(): boolean;
+  /**
+   * Sets fields, and leaves the others. The view has changed when this returns; the promise resolves
+   * when that is durable on this device. It rejects with `not_found` when there is no such record,
+   * and with a `TypeError` when the collection has its built-in mutators turned off.
+   */
+  set(fields: Partial<Rec>): Promise<void>;
+  /** Removes the record, if it is there; resolves and rejects like `set`. */
+  delete(): Promise<void>;
+}
+
+/** A record that was just created. */
+export interface CreatedEntity<Rec> extends Entity<Rec> {
+  /** Resolves when the record is durable on this device; rejects when it was refused. */
+  readonly stored: Promise<void>;
+}
+
+/** What a collection needs of its client. */
+export interface CollectionHost {
+  readonly app: AnyApp;
+  readonly reactive: Reactive;
+  /** Throws while the client does not run. */
+  view(): View;
+  mutate(name: string, args: unknown): Promise<unknown>;
+}
+
+/**
+ * Opens a collection of a client.
+ *
+ * @throws {TypeError} when the app has none of that name
+ */
+export function openCollection(host: CollectionHost, name: string): CollectionView<JsonObject> {
+  checkCollection(host.app, name);
+  const { reactive } = host;
+  const get = (id: string) => {
+    // Before the view is asked: whoever reads too early hears of the start.
+    reactive.followRecord(name, id);
+    return host.view().get(name, id);
+  };
+  const all = () => {
+    reactive.followCollection(name);
+    return host.view().all(name);
+  };
+  const entity = (id: string): Entity<JsonObject> => ({
+    id,
+    get: () => get(id),
+    exists: () => get(id) !== undefined,
+    async set(data) {
+      const args = { id, data };
+      if (host.view().get(name, id) === undefined) {
+        throw new DriftlessError("not_found", `Cannot set ${name} "${id}": it does not exist`);
+      }
+      await host.mutate(builtin(host.app, name, "update"), args);
+    },
+    async delete() {
+      await host.mutate(builtin(host.app, name, "delete"), { id });
+    },
+  });
+  return {
+    get,
+    has: (id) => get(id) !== undefined,
+    all,
+    find: (accept) => all().filter(([id, record]) => accept(record, id)),
+    count() {
+      reactive.followCount(name);
+      return host.view().count(name);
+    },
+    create(data, id = freshId()) {
+      const made = host.mutate(builtin(host.app, name, "create"), { id, data });
+      return { ...entity(id), stored: made.then(() => {}) };
+    },
+    entity,
+  };
+}
+
+/** @throws {TypeError} when the app has no collection of that name */
+export function checkCollection(app: AnyApp, name: string): void {
+  if (!Object.hasOwn(app.collections, name)) {
+    throw new TypeError(`Cannot read the collection "${name}": the app has none of that name`);
+  }
+}
+
+/** The mutator behind a method; one that the app wrote itself under this name will do. */
+function builtin(app: AnyApp, name: string, verb: string): string {
+  const mutator = `${name}.${verb}`;
+  if (app.collections[name]?.builtins || app.mutators.has(mutator)) return mutator;
+  throw new TypeError(`Cannot ${verb} a ${name}: its built-in mutators are turned off`);
+}
+
+/** `crypto.randomUUID` would be missing on a page without TLS. */
+function freshId(): string {
+  return randomId({ bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) });
+}

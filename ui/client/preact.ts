@@ -1,0 +1,158 @@
+/**
+ * Preact hooks for a client. Results keep their identity as long as nothing differs, so `memo` works.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp } from "@driftless/driftless";
+ * import { useQuery } from "@driftless/driftless/preact";
+ * import { h } from "preact";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ * const client = createClient(defineApp({ name: "todos", collections: { todo } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ *
+ * function Open() {
+ *   const rows = useQuery(client, "todo", { where: { done: false }, orderBy: "title" });
+ *   return h("ul", null, rows.map(([id, { title }]) => h("li", { key: id }, title)));
+ * }
+ * h(Open, null);
+ * ```
+ *
+ * @module
+ */
+import type { ReadonlySignal } from "@preact/signals-core";
+import { useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
+import type { AnyApp } from "../../core/app.ts";
+import {
+  type CollectionName,
+  optionsKey,
+  type RecordIn,
+  recordSignal,
+  rowsSignal,
+} from "./client_signals.ts";
+import type { ClientStatus } from "./client_status.ts";
+import type { Client } from "./create_client.ts";
+import type { QueryOptions } from "./query_options.ts";
+import type { Row } from "./sorted_rows.ts";
+
+/**
+ * The rows of a query. Options may be written in place: they count by value. A function among them is a
+ * new query whenever it is another function, unless `deps` says, as for `useMemo`, what it depends on.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp } from "@driftless/driftless";
+ * import { useQuery } from "@driftless/driftless/preact";
+ * import { h } from "preact";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ * const client = createClient(defineApp({ name: "todos", collections: { todo } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ *
+ * function Found({ text }: { text: string }) {
+ *   const where = (item: { title: string }) => item.title.includes(text);
+ *   const rows = useQuery(client, "todo", { where, limit: 20 }, [text]);
+ *   return h("p", null, `${rows.length} found`);
+ * }
+ * h(Found, { text: "milk" });
+ * ```
+ */
+export function useQuery<A extends AnyApp, Name extends CollectionName<A>>(
+  client: Client<A>,
+  name: Name,
+  options?: QueryOptions<RecordIn<A, Name>>,
+  deps?: readonly unknown[],
+): readonly Row<RecordIn<A, Name>>[] {
+  const key = [client, name, ...optionsKey(options, deps)];
+  return useValue(useMemo(() => rowsSignal(client, name, options), key));
+}
+
+/**
+ * One record, or `undefined`. The component renders again when that record differs.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp } from "@driftless/driftless";
+ * import { useRecord } from "@driftless/driftless/preact";
+ * import { h } from "preact";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string() }));
+ * const client = createClient(defineApp({ name: "todos", collections: { todo } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ *
+ * function Title({ id }: { id: string }) {
+ *   return h("h1", null, useRecord(client, "todo", id)?.title ?? "Gone");
+ * }
+ * h(Title, { id: "t1" });
+ * ```
+ */
+export function useRecord<A extends AnyApp, Name extends CollectionName<A>>(
+  client: Client<A>,
+  name: Name,
+  id: string,
+): RecordIn<A, Name> | undefined {
+  return useValue(useMemo(() => recordSignal(client, name, id), [client, name, id]));
+}
+
+/**
+ * How a client is doing.
+ *
+ * @example
+ * ```ts
+ * import { createClient, defineApp } from "@driftless/driftless";
+ * import { useStatus } from "@driftless/driftless/preact";
+ * import { h } from "preact";
+ *
+ * const client = createClient(defineApp({ name: "empty", collections: {} }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ *
+ * function Light() {
+ *   const { connection, unsent } = useStatus(client);
+ *   return h("p", null, `${connection}, ${unsent} to send`);
+ * }
+ * h(Light, null);
+ * ```
+ */
+export function useStatus<A extends AnyApp>(client: Client<A>): ClientStatus {
+  return useValue(client.status);
+}
+
+/**
+ * The value of a signal.
+ *
+ * @example
+ * ```ts
+ * import { signal } from "@driftless/driftless";
+ * import { useValue } from "@driftless/driftless/preact";
+ * import { h } from "preact";
+ *
+ * const filter = signal("open");
+ * function Filter() {
+ *   return h("p", null, useValue(filter));
+ * }
+ * h(Filter, null);
+ * ```
+ */
+export function useValue<T>(source: ReadonlySignal<T>): T {
+  const [, render] = useReducer((renders: number) => renders + 1, 0);
+  const value = source.peek();
+  const shown = useRef(value);
+  shown.current = value;
+  useLayoutEffect(() =>
+    // It calls at once, so what changed since the render is not missed.
+    source.subscribe((now) => {
+      if (now !== shown.current) render(null);
+    }), [source]);
+  return value;
+}

@@ -1,0 +1,129 @@
+/**
+ * Storage that knows which version of the app its contents are of.
+ *
+ * Rows carry two versions in front of the epoch that they are stored with: that of the code which
+ * stored them, and that of the server they came from, whose rows may be newer. So rows of another
+ * version count as of another history, and tabs with old and new code never mix theirs. Queued
+ * mutations carry the version that they are written for.
+ */
+import type { AnyApp } from "../../core/app.ts";
+import { DriftlessError } from "../../core/errors.ts";
+import { upgradePersisted } from "../../core/persisted_upgrade.ts";
+import type {
+  PersistBatch,
+  PersistedClient,
+  Persistence,
+  ReplicaMove,
+} from "../../core/persistence.ts";
+
+/** What the storage asks of the running client. */
+export interface VersionSource {
+  /** The version of the app that the server runs, as far as it is known; else the client's. */
+  serverVersion(): number;
+  /** The confirmed rows as they are now. */
+  replica(): PersistedClient["replica"];
+}
+
+interface Mark {
+  readonly code: number;
+  readonly server: number;
+}
+
+const MARK = /^v(\d+)\.(\d+) (.*)$/s;
+
+/** A {@linkcode Persistence} whose contents are led up to the app's version when they are loaded. */
+export class VersionedPersistence implements Persistence {
+  readonly #app: AnyApp;
+  readonly #inner: Persistence;
+  readonly #source: VersionSource;
+  /** What the stored rows are marked with, without their epoch. */
+  #stored = "";
+
+  constructor(app: AnyApp, inner: Persistence, source: VersionSource) {
+    this.#app = app;
+    this.#inner = inner;
+    this.#source = source;
+    this.#stored = markText({ code: app.version, server: app.version });
+  }
+
+  /**
+   * What is stored, as this version of the app has it.
+   *
+   * @throws {DriftlessError} `upgrade_required` when newer code has stored it: nothing is touched
+   */
+  async load(): Promise<PersistedClient | null> {
+    const { version } = this.#app;
+    const persisted = await this.#inner.load();
+    if (persisted === null) return null;
+    const { replica, pending } = persisted;
+    const { code, server, epoch } = readMark(replica.epoch);
+    const newest = pending.reduce((max, { appVersion = 1 }) => Math.max(max, appVersion), code);
+    if (newest > version) {
+      throw new DriftlessError(
+        "upgrade_required",
+        `This device holds data of version ${newest} of the app, and this is version ${version}: ` +
+          "load the app anew",
+      );
+    }
+    this.#stored = markText({ code, server });
+    const from = Math.max(code, server);
+    const upgraded = upgradePersisted(
+      this.#app,
+      { ...persisted, replica: { ...replica, epoch } },
+      from,
+    );
+    await this.#keep(persisted, upgraded);
+    return upgraded;
+  }
+
+  saveQueue(batches: readonly PersistBatch[]): Promise<void> {
+    return this.#inner.saveQueue(batches.map((batch) => this.#marked(batch)));
+  }
+
+  saveRows(moves: readonly ReplicaMove[]): Promise<void> {
+    const { version } = this.#app;
+    const mark = markText({
+      code: version,
+      server: Math.max(version, this.#source.serverVersion()),
+    });
+    const isSame = mark === this.#stored;
+    this.#stored = mark;
+    // All rows, where storage has those of another version: these changes would not fit on them.
+    const fitting: readonly ReplicaMove[] = isSame
+      ? moves
+      : [{ kind: "snapshot", ...this.#source.replica() }];
+    return this.#inner.saveRows(
+      fitting.map((move) => ({ ...move, epoch: mark + move.epoch })),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  /** Stores the queue as it was led up, so that what is refused now is refused once. */
+  async #keep(before: PersistedClient, { pending }: PersistedClient): Promise<void> {
+    const known = new Set(before.pending);
+    const put = pending.filter((record) => !known.has(record));
+    const { identity } = before;
+    if (put.length > 0 && identity !== null) {
+      await this.#inner.saveQueue([{ token: 0, identity, put, drop: [] }]);
+    }
+  }
+
+  #marked(batch: PersistBatch): PersistBatch {
+    const { version: appVersion } = this.#app;
+    if (appVersion === 1) return batch;
+    return { ...batch, put: batch.put.map((record) => ({ ...record, appVersion })) };
+  }
+}
+
+/** Nothing, for what has known no other version: as it was stored before there were versions. */
+function markText({ code, server }: Mark): string {
+  return code === 1 && server === 1 ? "" : `v${code}.${server} `;
+}
+
+function readMark(text: string): Mark & { readonly epoch: string } {
+  const [, code = "1", server = "1", epoch = text] = MARK.exec(text) ?? [];
+  return { code: Number(code), server: Number(server), epoch };
+}
