@@ -33,6 +33,7 @@
  */
 export {
   type AccessRequest,
+  type AnyApp,
   type App,
   type AppDefinition,
   type BuiltinArgs,
@@ -41,6 +42,7 @@ export {
   type Collections,
   defineApp,
   type MutationArgs,
+  type MutatorCall,
   type MutatorContext,
   type MutatorFunction,
   type Principal,
@@ -48,10 +50,14 @@ export {
   type RegisteredMutator,
   type Table,
   type Transaction,
+  type UndoFunction,
 } from "./core/app.ts";
+export type { Migration, MutationMigration, RecordMigration } from "./core/app_versions.ts";
 export { DriftlessError, ERROR_STATUS, type ErrorCode, Rejection } from "./core/errors.ts";
 export type { Json, JsonObject } from "./core/json.ts";
 export type { RejectedMutation } from "./core/client_output.ts";
+export type { Divergence } from "./core/confirmation.ts";
+export type { Effect } from "./core/effects.ts";
 export type { Mutation } from "./core/mutation.ts";
 export type {
   ClientIdentity,
@@ -59,13 +65,12 @@ export type {
   PersistBatch,
   PersistedClient,
   Persistence,
+  Quarantine,
   ReplicaMove,
 } from "./core/persistence.ts";
+export type { QueueEntry } from "./core/quarantine.ts";
 export type { Pending, PendingState } from "./core/queue.ts";
 export type { ViewChange } from "./core/view.ts";
-export type { Divergence } from "./core/confirmation.ts";
-export type { Effect } from "./core/effects.ts";
-export type { QueueEntry } from "./core/quarantine.ts";
 export type { History } from "./ui/client/history.ts";
 export type { MutationQueue } from "./ui/client/mutation_queue.ts";
 export type { ClientStatus } from "./ui/client/client_status.ts";
@@ -76,6 +81,7 @@ export {
   type ClientOptions,
   createClient,
 } from "./ui/client/create_client.ts";
+export type { CollectionName, RecordIn } from "./ui/client/client_signals.ts";
 export type { CollectionView, CreatedEntity, Entity } from "./ui/client/collection_view.ts";
 export type { Query, QueryChange } from "./ui/client/query.ts";
 export type { OrderTerm, QueryOptions } from "./ui/client/query_options.ts";
@@ -91,4 +97,5 @@ export {
 export type { Order, Row } from "./ui/client/sorted_rows.ts";
 export { AlreadyStartedError, NotStartedError } from "./ui/client/client_errors.ts";
 export { IdbPersistence } from "./ui/client/idb_persistence.ts";
+export type { Presence } from "./ui/client/presence.ts";
 export { MemoryPersistence } from "./ui/client/memory_persistence.ts";

@@ -75,7 +75,29 @@ export interface MutatorCall {
   readonly args: unknown;
 }
 
-/** What undoes a mutation, by its arguments and what it did; `null` when nothing does. */
+/**
+ * What undoes a mutation, by its arguments and what it did; `null` when nothing does.
+ *
+ * @example
+ * ```ts
+ * import { collection, defineApp } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const counter = collection("counter", v.object({ value: v.number() }));
+ * const app = defineApp({
+ *   name: "counters",
+ *   collections: { counter },
+ *   mutators: {
+ *     "counter.add"(tx, { id, by }: { id: string; by: number }) {
+ *       tx.counter.put(id, { value: (tx.counter.get(id)?.value ?? 0) + by });
+ *     },
+ *   },
+ *   // Takes back what was added, whatever others have added since.
+ *   undo: { "counter.add": ({ id, by }) => ({ name: "counter.add", args: { id, by: -by } }) },
+ * });
+ * if (!app.undo.has("counter.add")) throw new Error();
+ * ```
+ */
 export type UndoFunction<Args> = (
   args: Args,
   effects: readonly Effect[],

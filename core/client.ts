@@ -31,6 +31,8 @@ export class SyncClient {
   #connection: Connection = "offline";
   /** The rows are of a history that the server does not have, until a snapshot replaces them. */
   #isStranded = false;
+  /** The client id of the last hello. */
+  #greetedAs = "";
   /** Up to this number the server has decided, and owes this connection the answers. */
   #owedSeq = 0;
   /** Where the log stood then: rows from there on hold the effects of all that. */
@@ -156,11 +158,14 @@ export class SyncClient {
   /** Storage refused the batch: mutations that it was to hold are taken back. */
   persistFailed(token: number, error: DriftlessError): void {
     this.#state.persistFailed(token, error);
+    // What waited behind that, and what is back in line.
+    this.#flush();
   }
 
   /** A live connection is open. */
   connected(): void {
     this.#connection = "greeting";
+    this.#greetedAs = this.client;
     this.#state.queue.requeue();
     this.#options.output.send({
       kind: "hello",
@@ -206,10 +211,8 @@ export class SyncClient {
   takeBatch(): readonly Mutation[] {
     // Cursors in the answer would not be those of the rows.
     if (this.#isStranded) return [];
-    return this.#state.queue.takeBatch(
-      this.#state.identity.decidedSeq,
-      this.client,
-    );
+    const { queue, identity, barrier } = this.#state;
+    return queue.takeBatch(identity.decidedSeq, identity.client, barrier);
   }
 
   /** A push over HTTP was not answered. */
@@ -287,6 +290,8 @@ export class SyncClient {
 
   #welcomed(message: DownMessage & { readonly kind: "welcome" }): void {
     this.#state.identity.learn(message.time);
+    // The server knows this connection by another name: hello is said again with the rows to come.
+    if (this.#greetedAs !== this.client) return;
     if (this.#isElsewhere(message.epoch)) return this.#otherHistory();
     const { decidedSeq } = this.#state.identity;
     const undecided = this.#state.queue.undecidedCount;
@@ -329,7 +334,8 @@ export class SyncClient {
 
   #flush(): void {
     if (this.#connection !== "live") return;
-    for (const mutations of this.#state.queue.takePushes(this.#state.identity.decidedSeq)) {
+    const { queue, identity, barrier } = this.#state;
+    for (const mutations of queue.takePushes(identity.decidedSeq, barrier)) {
       this.#options.output.send({ kind: "push", mutations });
     }
   }

@@ -51,6 +51,7 @@ export class ClientState {
   readonly #options: SyncClientOptions;
   readonly #unsaved: UnsavedBatches;
   readonly #confirmations: Confirmations;
+  readonly #held = new WeakSet<Pending>();
 
   constructor(options: SyncClientOptions) {
     this.#options = options;
@@ -108,7 +109,7 @@ export class ClientState {
   withdraw(pending: Pending): number {
     this.queue.remove(new Set([pending]));
     const changes = this.view.rebase([], idsOf([pending]), () => {});
-    const token = this.persist({ drop: [pending.order] });
+    const token = this.persist({ left: [pending] });
     this.#changed(changes);
     return token;
   }
@@ -148,12 +149,13 @@ export class ClientState {
 
   /** Storage refused the batch: what it was to hold is taken back. */
   persistFailed(token: number, error: DriftlessError): void {
-    const { added, replaced } = this.#unsaved.refused(token);
+    const { added, replaced, left } = this.#unsaved.refused(token);
     this.queue.remove(new Set(added));
     // One that was held meanwhile must not come back with the batch that told so.
     const drop = this.quarantine.remove(added);
     this.quarantine.put(replaced);
     this.#changed(this.view.rebase([], idsOf(added), () => {}));
+    this.#restore(left);
     if (drop.length > 0) this.persist({ drop });
     this.#options.output.failed(error, 0);
   }
@@ -179,13 +181,20 @@ export class ClientState {
     const differing = this.view.rebase(changes, idsOf(left), () => {
       confirmed = this.#confirmations.move(changes, epoch, own);
     });
-    const aside = [...refused.map(quarantined), ...this.#hold(refused, before)];
+    const held = this.#hold(refused, before);
+    const aside = [
+      ...refused.map(quarantined),
+      ...held.map(([{ order, mutation }, cause]): Quarantined => (
+        { order, mutation, reason: { state: "held", cause } }
+      )),
+    ];
     this.quarantine.put(aside);
     const shed = this.quarantine.shed();
     const waiting = acknowledged.filter((pending) => !isVisible(pending, end));
     this.persist({
       ...(changes.length > 0 ? { replica: { kind: "changes", from, changes, epoch } } : {}),
       drop: [...visible, ...shed].map(({ order }) => order),
+      left: held.map(([pending]) => pending),
       put: [...waiting.map(pendingRecord), ...aside.map(quarantinedRecord)],
     });
     this.#changed(differing);
@@ -214,6 +223,11 @@ export class ClientState {
     });
     this.#options.output.changed("everything");
     this.#confirm(visible, local);
+  }
+
+  /** Nothing behind this place in the line may be sent yet. */
+  get barrier(): number {
+    return this.#unsaved.barrier;
   }
 
   /** Stores the identity, and what else there is. */
@@ -261,7 +275,10 @@ export class ClientState {
   }
 
   /** Takes out of the line what was never sent and cannot run without the refused ones. */
-  #hold(refused: readonly Refusal[], before: readonly Run[]): readonly Quarantined[] {
+  #hold(
+    refused: readonly Refusal[],
+    before: readonly Run[],
+  ): readonly (readonly [pending: Pending, cause: string])[] {
     if (refused.length === 0) return [];
     const unsent = new Map(this.queue.unsent.map((pending) => [pending.mutation.id, pending]));
     const failing = this.view.runs.filter(({ refusal }) => refusal !== undefined)
@@ -276,11 +293,22 @@ export class ClientState {
     this.queue.remove(new Set(gone));
     // They show nothing, so that nobody sees them go.
     this.view.rebase([], idsOf(gone), () => {});
-    return held.map(([{ order, mutation }, cause]) => ({
-      order,
-      mutation,
-      reason: { state: "held", cause },
-    }));
+    for (const pending of gone) this.#held.add(pending);
+    return held;
+  }
+
+  /** Storage was not told that these left the line: they are in it still. */
+  #restore(left: readonly Pending[]): void {
+    const aside = new Set(this.quarantine.remove(left));
+    const back = left.filter((pending) => {
+      // Storage refused it before; or its user has called it again, or let it go, since it was held.
+      if (pending.state === "local") return false;
+      return aside.has(pending.order) || !this.#held.has(pending);
+    });
+    if (back.length === 0) return;
+    this.queue.restore(back);
+    this.view.reset(this.queue.mutations);
+    this.#options.output.changed("everything");
   }
 
   #localEffects(entries: readonly Pending[]): Map<string, readonly Effect[]> {

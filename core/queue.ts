@@ -98,6 +98,11 @@ export class PendingQueue {
     this.#entries = this.#entries.filter((pending) => !gone.has(pending));
   }
 
+  /** Puts entries back at their places. */
+  restore(entries: readonly Pending[]): void {
+    this.#entries = [...this.#entries, ...entries].sort((a, b) => a.order - b.order);
+  }
+
   /** Takes out, and returns, what a snapshot at this cursor contains. */
   takeVisible(cursor: number): readonly Pending[] {
     const visible = this.#entries.filter((pending) => isVisible(pending, cursor));
@@ -131,11 +136,13 @@ export class PendingQueue {
     return this.#entries.slice(start, start + count);
   }
 
-  /** Marks the next durable entries as sent; returns them in pushes that each fit a message. */
-  takePushes(decidedSeq: number): readonly (readonly WireMutation[])[] {
+  /**
+   * Marks the next durable entries up to a place as sent; returns them in pushes that each fit a message.
+   */
+  takePushes(decidedSeq: number, barrier = Infinity): readonly (readonly WireMutation[])[] {
     const pushes: WireMutation[][] = [];
     let bytes = Infinity;
-    for (const { pending, seq } of this.#sendable(decidedSeq, IN_FLIGHT_MAX)) {
+    for (const { pending, seq } of this.#sendable(decidedSeq, IN_FLIGHT_MAX, barrier)) {
       if (pending.state === "sent") continue;
       const { id, name, args: value, createdAt } = pending.mutation;
       const args = canonicalText(value);
@@ -154,21 +161,26 @@ export class PendingQueue {
     return pushes;
   }
 
-  /** Marks the next durable entries as sent; returns them as one batch for a push over HTTP. */
-  takeBatch(decidedSeq: number, client: string): readonly Mutation[] {
-    return Array.from(this.#sendable(decidedSeq, PUSH_BATCH_MAX), ({ pending, seq }) => {
+  /** Marks the next durable entries up to a place as sent; returns them as one batch for HTTP. */
+  takeBatch(decidedSeq: number, client: string, barrier = Infinity): readonly Mutation[] {
+    return Array.from(this.#sendable(decidedSeq, PUSH_BATCH_MAX, barrier), ({ pending, seq }) => {
       setSent(pending);
       return { ...pending.mutation, client, seq };
     });
   }
 
-  *#sendable(decidedSeq: number, limit: number): Iterable<{ pending: Pending; seq: number }> {
+  *#sendable(
+    decidedSeq: number,
+    limit: number,
+    barrier: number,
+  ): Iterable<{ pending: Pending; seq: number }> {
     const start = this.#decidedCount();
     const end = Math.min(this.#entries.length, start + limit);
     for (let i = start; i < end; i++) {
       const pending = this.#entries[i] as Pending;
       // A number that was sent before its mutation was durable could be given out twice.
       if (pending.state === "local") return;
+      if (pending.order > barrier) return;
       yield { pending, seq: decidedSeq + 1 + i - start };
     }
   }

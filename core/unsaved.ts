@@ -9,6 +9,8 @@ export interface BatchParts {
   readonly added?: readonly Pending[];
   /** What the new ones come in place of: gone when the batch is durable, and not before. */
   readonly replaced?: readonly Quarantined[];
+  /** What leaves the line and was never sent: nothing behind it is sent before the batch is durable. */
+  readonly left?: readonly Pending[];
   readonly put?: readonly PendingRecord[];
   readonly drop?: readonly number[];
   readonly replica?: ReplicaMove;
@@ -20,6 +22,7 @@ export interface Refused {
   readonly added: readonly Pending[];
   /** And brings these back. */
   readonly replaced: readonly Quarantined[];
+  readonly left: readonly Pending[];
 }
 
 /**
@@ -44,23 +47,30 @@ export class UnsavedBatches {
     identity: ClientIdentity,
     stored: () => readonly PendingRecord[],
   ): PersistBatch {
-    const { added = [], replaced = [], put = [], replica } = parts;
-    const left = [...this.#stale, ...(parts.drop ?? [])];
+    const { added = [], replaced = [], left = [], put = [], replica } = parts;
+    const drop = [...this.#stale, ...(parts.drop ?? [])];
     const again = this.#isBehind ? stored() : [];
     this.#stale = [];
     this.#isBehind = false;
     const token = ++this.#token;
-    this.#batches.set(token, { added, replaced, drop: left });
+    this.#batches.set(token, { added, replaced, left, drop });
     // One that comes back under its old key, changed, is put and not dropped.
     const kept = new Set(put.map(({ order }) => order));
-    const gone = replaced.map(({ order }) => order).filter((order) => !kept.has(order));
+    const moved = [...replaced, ...left].map(({ order }) => order);
     return {
       token,
       identity,
       put: [...again, ...added.map(pendingRecord), ...put],
-      drop: [...left, ...gone],
+      drop: [...drop, ...moved.filter((order) => !kept.has(order))],
       ...(replica === undefined ? {} : { replica }),
     };
+  }
+
+  /** What is behind this place in the line must not be sent: a crash could bring back what left. */
+  get barrier(): number {
+    const orders = [...this.#batches.values()]
+      .flatMap(({ left, replaced }) => [...left, ...replaced].map(({ order }) => order));
+    return orders.reduce((min, order) => Math.min(min, order), Infinity);
   }
 
   /** Storage holds the batch; returns what was new in it. */
@@ -70,14 +80,14 @@ export class UnsavedBatches {
 
   /** Storage refused the batch. */
   refused(token: number): Refused {
-    const { added, replaced, drop } = this.#take(token);
+    const { drop, ...refused } = this.#take(token);
     this.#stale = [...this.#stale, ...drop];
     this.#isBehind = true;
-    return { added, replaced };
+    return refused;
   }
 
   #take(token: number): Refused & { readonly drop: readonly number[] } {
-    const parts = this.#batches.get(token) ?? { added: [], replaced: [], drop: [] };
+    const parts = this.#batches.get(token) ?? { added: [], replaced: [], left: [], drop: [] };
     this.#batches.delete(token);
     return parts;
   }

@@ -32,7 +32,7 @@ export interface UpgradeProgress {
   /** Scopes that are done, and all of them. */
   readonly done: number;
   readonly total: number;
-  /** Rows of the last scope, and how many of them were changed or deleted. */
+  /** Rows so far, and how many of them were changed or deleted. */
   readonly rows: number;
   readonly changed: number;
 }
@@ -146,9 +146,12 @@ export function upgradeStore(
       );
     }
     const scopes = store.scopes();
+    let [rows, changed] = [0, 0];
     for (const [index, scope] of scopes.entries()) {
       const counts = new ScopeUpgrade(app, store, scope, clock.now()).run(from);
-      progress({ from, to, done: index + 1, total: scopes.length, ...counts });
+      rows += counts.rows;
+      changed += counts.changed;
+      progress({ from, to, done: index + 1, total: scopes.length, rows, changed });
     }
     store.setAppVersion(to);
   });
@@ -237,7 +240,7 @@ function migratedStamps(row: StoredRow, record: JsonObject): string {
   const state = decodeRow(JSON.parse(row.json) as JsonObject, row.stamps);
   const stampOf = (field: string) => own(state.fields, field) ?? state.base;
   const gone = Object.keys(state.data).filter((field) => !Object.hasOwn(record, field));
-  const newest = gone.map(stampOf).reduce((a, b) => a > b ? a : b, state.base);
+  const newest = gone.map(stampOf).sort().at(-1) ?? state.base;
   const fields: Record<string, string> = { ...state.fields };
   for (const field of Object.keys(record)) {
     if (!Object.hasOwn(state.data, field) && newest > stampOf(field)) fields[field] = newest;

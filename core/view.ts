@@ -98,23 +98,31 @@ export class View {
     const moved = new Map<string, RowRef>();
     for (const row of rows) moved.set(rowKey(row.entity, row.id), row);
     const kept: Run[] = [];
+    const left = new Map<string, Write>();
+    let isFirst = true;
     for (const run of this.#runs) {
       if (!dropped.has(run.mutation.id)) {
         kept.push(run);
         continue;
       }
+      isFirst &&= kept.length === 0;
       this.#index.remove(run);
-      for (const [key, row] of run.writes) moved.set(key, row);
+      for (const [key, row] of run.writes) {
+        moved.set(key, row);
+        left.set(key, row);
+      }
     }
     this.#runs = kept;
+    const before = this.#look(moved.values());
+    move();
+    if (isFirst) this.#keepGround(moved, left);
     if (!this.#index.isTouchedBy(moved)) {
-      const before = this.#look(moved.values());
-      move();
       for (const key of moved.keys()) this.#overlay.delete(key);
       return this.#compare(before);
     }
-    const before = this.#look([...moved.values(), ...this.#overlay.values()]);
-    move();
+    for (const [key, { entity, id, after }] of this.#overlay) {
+      if (!before.has(key)) before.set(key, { entity, id, record: recordOf(after) });
+    }
     this.#repeatDependants(moved);
     for (const [key, row] of this.#overlay) {
       // What nobody touched before has not moved: the snapshot still says how it looked.
@@ -140,6 +148,20 @@ export class View {
   /** Starts over after the snapshot was replaced as a whole, with these mutations pending. */
   reset(pending: readonly Mutation[]): void {
     this.#repeatAll(pending);
+  }
+
+  /**
+   * Takes out of the moved rows those that are confirmed as the first runs, which leave, had left them:
+   * for who comes behind nothing has moved. A deleted row is another one than none.
+   */
+  #keepGround(moved: Map<string, RowRef>, left: ReadonlyMap<string, Write>): void {
+    for (const [key, write] of left) {
+      const { entity, id, after } = write;
+      const record = recordOf(after);
+      if (record === undefined || !equalJson(record, this.#snapshot.get(entity, id))) continue;
+      moved.delete(key);
+      if (this.#overlay.get(key) === write) this.#overlay.delete(key);
+    }
   }
 
   #repeatAll(mutations: readonly Mutation[]): void {

@@ -27,17 +27,20 @@ const SCHEME = "driftless:";
 const PROVIDED = Symbol.for("driftless.provided");
 const EDITION = /[?&]edition=(\d+)$/;
 
-let edition = 1;
+type Provided = Readonly<Record<string, ModuleExports>>;
 
-/** Provides modules, by specifier, to everything that is imported from now on. */
-export function provideModules(modules: Readonly<Record<string, ModuleExports>>): void {
-  const known: Record<string, ModuleExports> =
-    (globalThis as { [PROVIDED]?: Record<string, ModuleExports> })[PROVIDED] ??= {};
-  const isFirst = Object.keys(known).length === 0;
-  Object.assign(known, modules);
-  const bun = (globalThis as { Bun?: BunPlugins }).Bun;
-  if (bun !== undefined) return provideOnBun(bun, modules);
-  if (isFirst) registerHooks(known);
+let edition = 1;
+let provide: () => Promise<void> = () => Promise.resolve();
+
+/** Provides modules, by specifier, to everything that is imported once {@linkcode modulesReady}. */
+export function provideModules(load: () => Promise<Provided>): void {
+  let done: Promise<void> | undefined;
+  provide = () => done ??= load().then(install);
+}
+
+/** Resolves when app files find what the program provides, if it provides anything. */
+export function modulesReady(): Promise<void> {
+  return provide();
 }
 
 /** The URL under which a file is loaded; `isAgain` has it read anew, with what it imports. */
@@ -52,7 +55,14 @@ export function moduleUrl(path: string, isAgain: boolean): string {
   return `${href}?edition=${edition}`;
 }
 
-function registerHooks(known: Readonly<Record<string, ModuleExports>>): void {
+function install(modules: Provided): void {
+  const bun = (globalThis as { Bun?: BunPlugins }).Bun;
+  if (bun !== undefined) return provideOnBun(bun, modules);
+  (globalThis as { [PROVIDED]?: Provided })[PROVIDED] = modules;
+  registerHooks(modules);
+}
+
+function registerHooks(known: Provided): void {
   nodeModule.registerHooks({
     resolve(specifier, context, next) {
       if (Object.hasOwn(known, specifier)) {
@@ -83,7 +93,7 @@ function sourceOf(name: string, names: readonly string[]): string {
   return [`const m = ${held};`, ...lines].join("\n");
 }
 
-function provideOnBun(bun: BunPlugins, modules: Readonly<Record<string, ModuleExports>>): void {
+function provideOnBun(bun: BunPlugins, modules: Provided): void {
   bun.plugin({
     name: "driftless",
     setup(build) {

@@ -61,7 +61,7 @@ export async function run(args: readonly string[], program: Program): Promise<nu
         `Cannot understand "${extra.join(" ")}": see driftless ${command.name} --help`,
       );
     }
-    provideModules(program.modules);
+    provideModules(program.loadModules);
     return await command.run({ operands, values: new Values(given, command.options), program });
   } catch (error) {
     process.stderr.write(`driftless: ${error instanceof Error ? error.message : error}\n`);

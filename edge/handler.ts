@@ -70,6 +70,8 @@ export const MUTATION_RATE: Rate = { perSecond: 2_000, burst: 20_000 };
 export const TICKET_RATE: Rate = { perSecond: 20, burst: 200 };
 /** How often the log is trimmed to its retention, in milliseconds. */
 const TRIM_MS = 60 * 60 * 1000;
+/** How often an upgrade of the rows tells how far it is, in milliseconds. */
+const UPGRADE_LOG_MS = 1_000;
 /** The longest that a browser keeps the cookie, in seconds. */
 const COOKIE_SECONDS_MAX = 400 * 24 * 60 * 60;
 /** What the paths take that are no pages. */
@@ -112,7 +114,12 @@ class AppHandler implements Handler {
     const { store, log, defer = (work) => setTimeout(work, 0) } = options;
     const now = () => performance.now();
     const clock = { now: () => Date.now() };
-    upgradeStore(app, store, clock, (progress) => log.info("rows upgraded", { ...progress }));
+    let loggedAt = -Infinity;
+    upgradeStore(app, store, clock, (progress) => {
+      if (progress.done < progress.total && now() - loggedAt < UPGRADE_LOG_MS) return;
+      loggedAt = now();
+      log.info("rows upgraded", { ...progress });
+    });
     this.#server = new SyncServer({
       app,
       store,

@@ -88,7 +88,8 @@ function sourceOf({ url, version, assets }: InitOptions): Source {
     return { start, config: configOf(start, { [PACKAGE]: jsr, valibot: VALIBOT }), vendor: {} };
   }
   const home = dirname(fileURLToPath(url));
-  if (existsSync(join(home, "mod.ts")) && existsSync(join(home, "deno.json"))) {
+  // An executable may have its sources inside, where nobody else finds them.
+  if (isRuntime() && existsSync(join(home, "mod.ts")) && existsSync(join(home, "deno.json"))) {
     const start = `deno run --allow-net --allow-read --allow-write --allow-env --allow-sys ` +
       `${quoted(join(home, "main.ts"))} serve app.ts --watch`;
     const config = configOf(start, { [PACKAGE]: jsr, valibot: VALIBOT }, { links: [home] });
@@ -99,8 +100,7 @@ function sourceOf({ url, version, assets }: InitOptions): Source {
 
 /** From an executable, or from one bundled file, and with no network at all. */
 function vendored(file: string, assets: InitOptions["assets"]): Source {
-  const isRuntime = /^(deno|bun)(\.exe)?$/.test(basename(process.execPath));
-  const program = isRuntime
+  const program = isRuntime()
     ? `${quoted(process.execPath)} run ${"Bun" in globalThis ? "" : "-A "}${quoted(file)}`
     : quoted(process.execPath);
   const start = `${program} serve app.ts --watch`;
@@ -115,6 +115,11 @@ function vendored(file: string, assets: InitOptions["assets"]): Source {
   }
   // What browsers load has no types, so there is nothing to check against.
   return { start, config: configOf(start, imports, {}, "--no-check "), vendor };
+}
+
+/** Whether a runtime runs this program, rather than an executable that has one inside. */
+function isRuntime(): boolean {
+  return /^(deno|bun)(\.exe)?$/.test(basename(process.execPath));
 }
 
 function configOf(

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { AnyApp } from "../core/app.ts";
-import { moduleUrl } from "./app_modules.ts";
+import { modulesReady, moduleUrl } from "./app_modules.ts";
 
 /** What Bun says of a file that it cannot parse. */
 interface BunBuildError {
@@ -21,6 +21,7 @@ export async function loadApp(path: string, isAgain = false): Promise<AnyApp> {
     throw new Error(`Cannot load the app file "${path}": there is no such file`);
   }
   let module: { readonly default?: unknown };
+  await modulesReady();
   try {
     module = await import(moduleUrl(resolve(path), isAgain));
   } catch (cause) {
@@ -45,7 +46,8 @@ function reasonOf(cause: unknown): string {
   // files lie in "/$bunfs".
   const isPlace = (line: string) => /^at (?!async )(?:.*[ (])?(?:file:|\/(?!\$bunfs\/))/.test(line);
   const place = lines.find(isPlace) ?? stack.find(isPlace);
-  return place === undefined || lines[0] === place ? `${lines[0]}` : `${lines[0]} ${place}`;
+  const text = place === undefined || lines[0] === place ? `${lines[0]}` : `${lines[0]} ${place}`;
+  return text.replace(/\?edition=\d+/g, "");
 }
 
 function isApp(value: unknown): value is AnyApp {

@@ -88,7 +88,9 @@ async function isSignedWith(token: string, secret: string): Promise<boolean> {
 
 function verdict(lines: readonly string[], problems: readonly string[]): TokenReport {
   const isGood = problems.length === 0;
-  const last = isGood ? ["good: a server with this secret takes it"] : problems.map((it) => `bad: ${it}`);
+  const last = isGood
+    ? ["good: a server with this secret takes it"]
+    : problems.map((it) => `bad: ${it}`);
   return { lines: [...lines, ...last], isGood };
 }
 
@@ -125,5 +127,5 @@ function moment(seconds: unknown, now: number): string {
     : size < 2 * 24 * 60
     ? `${Math.round(size / 60)} hours`
     : `${Math.round(size / (24 * 60))} days`;
-  return `${date.toISOString()} (${minutes < 0 ? `${span} ago` : `in ${span}`})`;
+  return `${date.toISOString()} (${date.getTime() <= now ? `${span} ago` : `in ${span}`})`;
 }

@@ -6,6 +6,7 @@ import { checkJson, freezeJson, isJsonObject, type JsonObject } from "../core/js
 import type { Mutation } from "../core/mutation.ts";
 import { SyncServer } from "../core/server.ts";
 import type { Store } from "../core/store.ts";
+import { upgradeStore } from "../core/upgrade.ts";
 
 /** What to import. */
 export interface ImportOptions {
@@ -56,12 +57,14 @@ type Refusal = ImportReport["refused"][number];
  * `{ collection: { id: record } }`. Every record passes the app's schema and becomes a `create`
  * mutation whose id comes from the file's content, so that a second run adds nothing.
  *
- * @throws {DriftlessError} `malformed` when the text is not such JSON; nothing was imported
+ * @throws {DriftlessError} `malformed` when the text is not such JSON, `upgrade_required` when the
+ *   store has rows of another version of the app; nothing was imported
  */
 export async function importJson(text: string, options: ImportOptions): Promise<ImportReport> {
   const { app, store, scope, progress = () => {}, signal } = options;
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 16);
   const items = readItems(text, options, digest);
+  matchVersions(app, store);
   const server = operatorServer(app, store);
   const refused: Refusal[] = [];
   let imported = 0;
@@ -145,6 +148,18 @@ function refusalOf({ id, record }: Item): Refusal | undefined {
   }
 }
 
+/** A store without rows takes the app's version; rows are migrated by the server, which has a say. */
+function matchVersions(app: AnyApp, store: Store): void {
+  const rows = store.appVersion();
+  if (rows === app.version) return;
+  if (store.scopes().length === 0) return upgradeStore(app, store, { now: () => Date.now() });
+  throw new DriftlessError(
+    "upgrade_required",
+    `Cannot import: the rows are of version ${rows} of the app, and the app file has version ` +
+      `${app.version}${rows < app.version ? "; serve it first, which migrates them" : ""}`,
+  );
+}
+
 /** Not by `checkMutation`: the bound of its arguments is for users, and lower than a record's. */
 function mutationOf(
   { collection, id, record, index }: Item,
@@ -169,7 +184,7 @@ function operatorServer(app: AnyApp, store: Store): SyncServer {
     Object.entries(app.collections).map(([name, it]) => [name, { ...it, builtins: true }]),
   );
   return new SyncServer({
-    app: defineApp({ name: app.name, collections }),
+    app: defineApp({ name: app.name, version: app.version, collections }),
     store,
     clock: { now: () => Date.now() },
     open: true,

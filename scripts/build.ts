@@ -2,11 +2,12 @@
  * Bundles the browser's half of the demo and embeds it, with its page and style, into one module:
  * `edge/assets_gen.ts`, which git ignores and the server imports.
  *
- *     deno run -A scripts/build.ts
+ *     deno run -A scripts/build.ts [--update]
  *
- * The same sources give the same bytes, so an etag lasts as long as what it names.
+ * With `--update` the size of the client is recorded. The same sources give the same bytes, so an etag lasts as long as what it names.
  */
 import { dirname, join } from "node:path";
+import { CLIENT_URL, RECORD, recordText, sizeOf, sizeText } from "./bundle_size.ts";
 
 /** One file that the server hands to browsers. */
 export interface Asset {
@@ -34,7 +35,7 @@ interface Source {
 
 const SOURCES: readonly Source[] = [
   {
-    url: "/_driftless/client.js",
+    url: CLIENT_URL,
     path: "mod.ts",
     type: "text/javascript; charset=utf-8",
     isBundled: true,
@@ -140,15 +141,18 @@ async function writeIfChanged(path: string, text: string): Promise<void> {
   await Deno.writeTextFile(path, text);
 }
 
-async function main(): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   const root = dirname(import.meta.dirname ?? ".");
   const { assets, missing } = await buildAssets(root);
   await writeIfChanged(join(root, TARGET), assetsModule(assets));
   for (const [url, { body }] of Object.entries(assets)) {
     console.log(`${url}  ${(new TextEncoder().encode(body).length / 1000).toFixed(1)} kB`);
   }
+  const client = sizeOf(assets[CLIENT_URL]?.body ?? "");
+  console.log(sizeText(client));
+  if (args.includes("--update")) await writeIfChanged(join(root, RECORD), recordText(client));
   for (const path of missing) console.error(`Cannot build ${path}: there is no such file`);
   return missing.length === 0 ? 0 : 1;
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) Deno.exit(await main(Deno.args));

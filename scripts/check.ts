@@ -12,6 +12,7 @@ import {
   codecStep,
   examplesStep,
   formatStep,
+  formSteps,
   lintStep,
   presentOf,
   resultLine,
@@ -52,7 +53,7 @@ async function steps(): Promise<Step[]> {
   const [browser] = await presentOf(["tests/browser"]);
   return [
     ...[buildStep, formatStep, lintStep, codecStep, typesStep, await browserTypesStep()],
-    ...[await examplesStep(), withCoverage(unitStep)],
+    ...[await examplesStep(), withCoverage(unitStep), ...formSteps],
     ...(browser ? [browserStep] : []),
     coverageStep,
   ];

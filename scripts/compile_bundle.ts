@@ -24,7 +24,7 @@ export const CHECKSUMS_NAME = "SHA256SUMS";
 /**
  * What the program may do, whoever runs it: listen and call where `--host` and the app say, read and
  * write the files that the command line names, and see these variables. No other program, no native
- * library, nothing about the machine; and it never asks for more.
+ * library, little about the machine; and it never asks for more.
  */
 export const PERMISSIONS: readonly string[] = [
   "--allow-net",
@@ -38,6 +38,8 @@ export const PERMISSIONS: readonly string[] = [
       "WS_NO_UTF_8_VALIDATE",
     ].join(",")
   }`,
+  // Whose the data folder is, and how much space it has: `doctor` asks.
+  "--allow-sys=uid,gid,statfs",
   "--no-prompt",
 ];
 

@@ -8,6 +8,8 @@ export interface Step {
   readonly args: readonly string[];
   /** Whether it counts tests, or is one check as a whole. */
   readonly isTest: boolean;
+  /** More variables for its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface StepResult extends Counts {
@@ -52,6 +54,12 @@ export async function examplesStep(): Promise<Step> {
 export const unitStep: Step = testLane("tests", "--ignore=tests/browser", "tests");
 export const browserStep: Step = testLane("browser tests", "tests/browser");
 
+/** The command line once more, in the other forms in which the program is handed out. */
+export const formSteps: readonly Step[] = ["bundle", "bun"].map((form) => ({
+  ...testLane(`as ${form}`, ...["cli", "backup", "doctor"].map((it) => `tests/edge/${it}_test.ts`)),
+  env: { DRIFTLESS_FORM: form },
+}));
+
 /** A lane without its own type check: `typesStep` has done that for all of them. */
 export function testLane(name: string, ...args: readonly string[]): Step {
   return { name, args: ["test", "--no-check", ...TEST_PERMISSIONS, ...args], isTest: true };
@@ -63,7 +71,7 @@ export async function runStep(
   shows: "always" | "failure" | "never",
 ): Promise<StepResult> {
   const start = performance.now();
-  const ending = await runDeno(step.args, shows === "always");
+  const ending = await runDeno(step, shows === "always");
   const counts = step.isTest ? testCounts(ending) : checkCounts(ending);
   if (shows === "failure" && counts.failed > 0) console.log(ending.output.trimEnd());
   return { name: step.name, ...counts, elapsedMs: performance.now() - start };
@@ -79,12 +87,12 @@ function check(name: string, ...args: readonly string[]): Step {
   return { name, args, isTest: false };
 }
 
-async function runDeno(args: readonly string[], isShown: boolean): Promise<Ending> {
+async function runDeno({ args, env = {} }: Step, isShown: boolean): Promise<Ending> {
   const wantsColour = Deno.stdout.isTerminal() && !Deno.env.has("NO_COLOR");
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: ROOT,
-    env: wantsColour ? { FORCE_COLOR: "1" } : {},
+    env: wantsColour ? { FORCE_COLOR: "1", ...env } : { ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

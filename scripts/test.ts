@@ -13,6 +13,7 @@ import {
   browserTypesStep,
   buildStep,
   examplesStep,
+  formSteps,
   lintStep,
   presentOf,
   resultLine,
@@ -45,7 +46,7 @@ async function stepsFor(args: readonly string[]): Promise<Step[]> {
   const browser = await presentOf([BROWSER_TESTS]).then(([path]) => path ? [browserStep] : []);
   if (args.length === 0) {
     const [types, examples] = [await browserTypesStep(), await examplesStep()];
-    return [buildStep, lintStep, typesStep, types, examples, unitStep, ...browser];
+    return [buildStep, lintStep, typesStep, types, examples, unitStep, ...formSteps, ...browser];
   }
   const { paths, options } = selectionOf(args, await presentOf(args));
   return [buildStep, testLane("tests", ...options, ...(paths.length > 0 ? paths : ["tests"]))];

@@ -66,7 +66,7 @@ const UINT64_MAX = Number.MAX_SAFE_INTEGER;
 const LAST_UNIT = 2 ** 63;
 const ASCII_MAX = 127;
 /** For longer texts a call of the platform is faster than a loop over the bytes. */
-const LOOP_UNITS_MAX = 128;
+const LOOP_UNITS_MAX = 64;
 const UTF8_BYTES_PER_UNIT = 3;
 const SCRATCH_BYTES = 1024;
 

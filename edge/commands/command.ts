@@ -8,8 +8,8 @@ export interface Program {
   readonly version: string;
   /** Served when no app file is named, with its pages. */
   readonly demo: { readonly app: AnyApp; readonly assets: Readonly<Record<string, Asset>> };
-  /** What app files can import without having it. */
-  readonly modules: Readonly<Record<string, ModuleExports>>;
+  /** What app files can import without having it; loaded for the first of them. */
+  readonly loadModules: () => Promise<Readonly<Record<string, ModuleExports>>>;
   /** The URL of the program's own file. */
   readonly url: string;
 }

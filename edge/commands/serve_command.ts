@@ -1,11 +1,11 @@
 /** `driftless serve`: an app file, or the built-in demo, on one port. */
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import type { AnyApp } from "../../core/app.ts";
-import { watchFolder, withReload } from "../live_reload.ts";
+import { watchFolder, type Watching, withReload } from "../live_reload.ts";
 import { loadApp } from "../load_app.ts";
 import { createLog, errorText, type Log } from "../log.ts";
-import { createPages, pageFolderOf } from "../pages.ts";
+import { createPages, pageFolderOf, type PageFolders } from "../pages.ts";
 import { type RunningServer, serve, type ServeOptions, SHUTDOWN_MS_MAX } from "../serve.ts";
 import { loadSqliteDriver, SQLITE_DRIVERS } from "../sqlite_driver.ts";
 import {
@@ -89,16 +89,14 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   const serving = { server: await serve({ ...settings, app }), app };
   greet(serving, { program, data: settings.data, folder, isWatched });
   const watching = isWatched && file !== undefined
-    ? watchFolder(dirname(resolve(file)), async (names) => {
-      if (await follow(serving, settings, file, names)) edition.number++;
-    })
-    : undefined;
+    ? watchAll(serving, settings, { app: file, folder }, () => edition.number++)
+    : [];
   const signal = await stopSignal();
   process.stderr.write(`driftless: ${signal}, stopping\n`);
   // A second signal, or a shutdown that hangs, ends the process without further courtesy.
   void stopSignal().then(() => process.exit(STOPPED));
   const hung = setTimeout(() => process.exit(FAILED), SHUTDOWN_MS_MAX + 500);
-  await watching?.stop();
+  for (const watched of watching) await watched.stop();
   await serving.server.stop();
   clearTimeout(hung);
   return DONE;
@@ -145,6 +143,28 @@ function greet(
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
+/** Watches the folder of the app, and that of its pages where that lies elsewhere. */
+function watchAll(
+  serving: Serving,
+  settings: Omit<Settings, "app">,
+  { app, folder }: PageFolders,
+  changed: () => void,
+): readonly Watching[] {
+  const home = dirname(resolve(app));
+  const pages = folder === undefined ? undefined : resolve(folder) + sep;
+  const isPage = (name: string) => pages !== undefined && join(home, name).startsWith(pages);
+  const watching = [
+    watchFolder(home, async (names) => {
+      // The server has no part in pages.
+      if (names.every(isPage) || await follow(serving, settings, app, names)) changed();
+    }),
+  ];
+  if (pages?.startsWith(home + sep) === false) {
+    watching.push(watchFolder(pages, () => Promise.resolve(changed())));
+  }
+  return watching;
+}
+
 /** Takes the app as it is now, on the same port and data; says whether there is anything new. */
 async function follow(
   serving: Serving,
@@ -152,8 +172,6 @@ async function follow(
   file: string,
   names: readonly string[],
 ): Promise<boolean> {
-  // The server has no part in them.
-  if (names.every((name) => /^public[\\/]/.test(name))) return true;
   let app: AnyApp;
   try {
     app = await loadApp(file, true);
@@ -174,7 +192,10 @@ async function follow(
     process.stderr.write(
       `driftless: ${textOf(error)}; the server goes on with the app as it was\n`,
     );
-    serving.server = await serve({ ...settings, port, app: serving.app });
+    serving.server = await serve({ ...settings, port, app: serving.app }).catch((again) => {
+      process.stderr.write(`driftless: ${textOf(again)}\n`);
+      process.exit(FAILED);
+    });
     return false;
   }
 }

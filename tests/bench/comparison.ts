@@ -38,9 +38,17 @@ const WRITERS_WRITES = 1_000;
 const LATENCY_WRITES = 200;
 const SYNC_RECORDS = 10_000;
 const LARGE_RECORDS = 140_000;
+/** How long one sync may take, in milliseconds. */
+const SYNC_MS_MAX = 45_000;
 const CHANGED = 10;
 const SEEN = 500;
 const IDLE_CLIENTS = 150;
+const LOCAL_RECORDS: readonly number[] = [1_000, 10_000, 100_000];
+const LOCAL_WRITES = 200;
+const FAN_OUT_SOCKETS = 1_000;
+/** A little less than the server takes in all: the writer needs a place, and so do its requests. */
+const CROWD_SOCKETS = 9_990;
+const FAN_OUT_ROUNDS = 15;
 /** Records in one transaction of the floor. */
 const FLOOR_BATCH = 100;
 
@@ -101,9 +109,8 @@ export const groups: readonly Group[] = [
       try {
         const server = await startPeer(peer, data);
         // Its clients end as well: none of them may bring back what the server has lost.
-        await measurePeer(peer, ["see", server.port, SEEN], () => server.kill()).finally(
-          server.kill,
-        );
+        await measurePeer(peer, ["see", server.port, SEEN], { answer: () => server.kill() })
+          .finally(server.kill);
         const again = await startPeer(peer, data);
         const { found = 0 } = await measurePeer(peer, ["count", again.port]).finally(again.kill);
         return named(this.rows, [SEEN - found]);
@@ -122,14 +129,63 @@ export const groups: readonly Group[] = [
         await measurePeer(
           peer,
           ["idle", server.port, IDLE_CLIENTS],
-          () => void memory.push(server.memory()),
+          { answer: () => void memory.push(server.memory()) },
         );
         const [before = NaN, after = NaN] = memory;
         return named(this.rows, [(after - before) / IDLE_CLIENTS / 1024]);
       });
     },
   },
+  ...LOCAL_RECORDS.map(localGroup),
+  fanOutGroup("fan", FAN_OUT_SOCKETS),
+  fanOutGroup("crowd", CROWD_SOCKETS),
 ];
+
+/** Writes and queries of a client that has so many records and no network. */
+function localGroup(records: number): Group {
+  const count = records.toLocaleString("en");
+  return {
+    word: "local",
+    rounds: 3,
+    rows: [
+      { name: `local write among ${count} records`, unit: "µs", better: "less" },
+      { name: `local write and query among ${count} records`, unit: "µs", better: "less" },
+    ],
+    takes: ({ local }) => local !== undefined,
+    async measure(peer, scale) {
+      const size = Math.ceil(records * scale);
+      const { write, query } = await measurePeer(peer, ["local", 0, size, LOCAL_WRITES]);
+      return named(this.rows, [write, query]);
+    },
+  };
+}
+
+/** One write to so many sockets. */
+function fanOutGroup(word: string, sockets: number): Group {
+  const count = sockets.toLocaleString("en");
+  const env = { DRIFTLESS_SECRET: "a secret of this comparison, long enough" };
+  return {
+    word,
+    rounds: 1,
+    rows: [{ name: `one write until all of ${count} sockets have it`, unit: "ms", better: "less" }],
+    takes: ({ subscribe }) => subscribe !== undefined,
+    async measure(peer, scale) {
+      const size = Math.ceil(sockets * scale);
+      return await withPeer(
+        peer,
+        async ({ port }) => {
+          const figures = await measurePeer(
+            peer,
+            ["fanOut", port, size, FAN_OUT_ROUNDS],
+            { env },
+          );
+          return named(this.rows, [figures.ms]);
+        },
+        { env },
+      );
+    },
+  };
+}
 
 /** First sync and resync of so many records, through a proxy that counts bytes. */
 function syncGroup(word: string, records: number, rounds: number, target?: number): Group {
@@ -150,19 +206,18 @@ function syncGroup(word: string, records: number, rounds: number, target?: numbe
     ],
     async measure(peer, scale) {
       const size = Math.ceil(records * scale);
-      return await withPeer(peer, async (server) => {
-        await measurePeer(peer, ["fill", server.port, size]);
-        const proxy = new CountingProxy();
-        proxy.target = server.port;
-        try {
+      const proxy = new CountingProxy();
+      try {
+        return await withPeer(peer, async (server) => {
+          proxy.target = server.port;
           const first = await sync(peer, server, proxy, ["firstSync", size]);
           const ten = await sync(peer, server, proxy, ["resync", size, CHANGED]);
           const none = await sync(peer, server, proxy, ["resync", size + CHANGED, 0]);
           return named(this.rows, [first.ms, first.bytes, ten.bytes, none.bytes]);
-        } finally {
-          await proxy.close();
-        }
-      });
+        }, { origin: proxy.url, records: size });
+      } finally {
+        await proxy.close();
+      }
     },
   };
 }
@@ -177,7 +232,10 @@ async function sync(
   const proxied = Number(new URL(proxy.url).port);
   proxy.take();
   const args = [measure, server.port, size, proxied, ...more] as const;
-  const { ms = NaN } = await measurePeer(peer, args, () => void proxy.take());
+  const { ms = NaN } = await measurePeer(peer, args, {
+    answer: () => void proxy.take(),
+    limitMs: SYNC_MS_MAX,
+  });
   const { up, down } = proxy.take();
   return { ms, bytes: up + down };
 }

@@ -1,6 +1,6 @@
 /** What is measured of a system with its own clients, which all are in one process. */
 import process from "node:process";
-import { benchId, benchRecord, type PeerClient } from "./peers/peer.ts";
+import { benchId, benchRecord, type LocalClient, type PeerClient } from "./peers/peer.ts";
 
 /** Opens a client at the server's port, or at another one that leads there. */
 export type Connect = (port?: number) => Promise<PeerClient>;
@@ -8,12 +8,21 @@ export type Connect = (port?: number) => Promise<PeerClient>;
 /** Figures by name. */
 export type Figures = Readonly<Record<string, number>>;
 
-type Measure = (connect: Connect, sizes: readonly number[]) => Promise<Figures>;
+/** What a system lends to a measure. */
+export interface MeasureContext {
+  readonly connect: Connect;
+  readonly local: (size: number) => Promise<LocalClient> | undefined;
+  readonly subscribe: (number: number, heard: () => void) => Promise<void> | undefined;
+}
+
+type Measure = (context: MeasureContext, sizes: readonly number[]) => Promise<Figures>;
 
 /** How long to wait for what must come, in milliseconds. */
 const WAIT_MS_MAX = 120_000;
 /** How long nothing more may come before a count stands, in milliseconds. */
 const QUIET_MS = 1_500;
+/** Records that a system writes as one where only their presence counts. */
+const FILL_BATCH = 2_000;
 /** How far apart the writes are whose latency is measured, in milliseconds. */
 const PACE_MS = 5;
 
@@ -29,10 +38,15 @@ export const measures: Readonly<Record<string, Measure>> = {
   see,
   count,
   idle,
+  local,
+  fanOut,
 };
 
 /** One client writes as fast as it can until another one has it all. */
-async function writes(connect: Connect, [size = 0]: readonly number[]): Promise<Figures> {
+async function writes(
+  { connect }: MeasureContext,
+  [size = 0]: readonly number[],
+): Promise<Figures> {
   const [writer, reader] = [await connect(), await connect()];
   await write(writer, reader, 0, Math.ceil(size / 5));
   const from = Math.ceil(size / 5);
@@ -42,7 +56,10 @@ async function writes(connect: Connect, [size = 0]: readonly number[]): Promise<
 }
 
 /** One client writes, and waits each time until another one sees it. */
-async function oneByOne(connect: Connect, [size = 0]: readonly number[]): Promise<Figures> {
+async function oneByOne(
+  { connect }: MeasureContext,
+  [size = 0]: readonly number[],
+): Promise<Figures> {
   const [writer, reader] = [await connect(), await connect()];
   const warm = Math.ceil(size / 5);
   for (let n = 0; n < warm; n++) await write(writer, reader, n, n + 1);
@@ -53,7 +70,7 @@ async function oneByOne(connect: Connect, [size = 0]: readonly number[]): Promis
 
 /** Many clients write at once until yet another one has it all. */
 async function manyWriters(
-  connect: Connect,
+  { connect }: MeasureContext,
   [size = 0, clients = 0]: readonly number[],
 ): Promise<Figures> {
   const writers: PeerClient[] = [];
@@ -66,7 +83,10 @@ async function manyWriters(
 }
 
 /** From the call of a write to the moment that another client sees it. */
-async function latency(connect: Connect, [size = 0]: readonly number[]): Promise<Figures> {
+async function latency(
+  { connect }: MeasureContext,
+  [size = 0]: readonly number[],
+): Promise<Figures> {
   const [writer, reader] = [await connect(), await connect()];
   const warm = Math.ceil(size / 5);
   const times: number[] = [];
@@ -83,9 +103,19 @@ async function latency(connect: Connect, [size = 0]: readonly number[]): Promise
 }
 
 /** Brings so many records to the server, and waits until another client has them. */
-async function fill(connect: Connect, [size = 0]: readonly number[]): Promise<Figures> {
+async function fill({ connect }: MeasureContext, [size = 0]: readonly number[]): Promise<Figures> {
   const [writer, reader] = [await connect(), await connect()];
-  await write(writer, reader, 0, size);
+  if (writer.batch === undefined) {
+    await write(writer, reader, 0, size);
+  } else {
+    for (let from = 0; from < size; from += FILL_BATCH) {
+      const to = Math.min(size, from + FILL_BATCH);
+      writer.batch(() => {
+        for (let n = from; n < to; n++) void writer.put(benchId(n), benchRecord(n));
+      });
+      await until(reader, () => reader.count() >= to);
+    }
+  }
   // A server that writes later gets the time for it.
   await pause(QUIET_MS * 2);
   await writer.close();
@@ -94,7 +124,7 @@ async function fill(connect: Connect, [size = 0]: readonly number[]): Promise<Fi
 
 /** A new client gets everything. */
 async function firstSync(
-  connect: Connect,
+  { connect }: MeasureContext,
   [size = 0, port = 0]: readonly number[],
 ): Promise<Figures> {
   const start = performance.now();
@@ -105,7 +135,7 @@ async function firstSync(
 
 /** A client that was away while another one changed some records. Asks for a line when it is away. */
 async function resync(
-  connect: Connect,
+  { connect }: MeasureContext,
   [size = 0, port = 0, changed = 0]: readonly number[],
 ): Promise<Figures> {
   const [client, editor] = [await connect(port), await connect()];
@@ -127,7 +157,7 @@ async function resync(
 }
 
 /** One client writes, another one sees it all: and at that moment this process says so. */
-async function see(connect: Connect, [size = 0]: readonly number[]): Promise<Figures> {
+async function see({ connect }: MeasureContext, [size = 0]: readonly number[]): Promise<Figures> {
   const [writer, reader] = [await connect(), await connect()];
   await write(writer, reader, 0, size);
   await asked("seen");
@@ -135,7 +165,7 @@ async function see(connect: Connect, [size = 0]: readonly number[]): Promise<Fig
 }
 
 /** What a new client finds. */
-async function count(connect: Connect): Promise<Figures> {
+async function count({ connect }: MeasureContext): Promise<Figures> {
   const client = await connect();
   let found = -1;
   while (found !== client.count()) {
@@ -146,7 +176,10 @@ async function count(connect: Connect): Promise<Figures> {
 }
 
 /** Clients that do nothing. */
-async function idle(connect: Connect, [clients = 0]: readonly number[]): Promise<Figures> {
+async function idle(
+  { connect }: MeasureContext,
+  [clients = 0]: readonly number[],
+): Promise<Figures> {
   await connect();
   await pause(QUIET_MS);
   await asked("before");
@@ -154,6 +187,63 @@ async function idle(connect: Connect, [clients = 0]: readonly number[]): Promise
   await pause(QUIET_MS);
   await asked("open");
   return {};
+}
+
+/** Writes without a network, alone and with a query that is read after each. */
+async function local(
+  { local }: MeasureContext,
+  [size = 0, writes = 0]: readonly number[],
+): Promise<Figures> {
+  const client = await local(size);
+  if (client === undefined) throw new TypeError("it has none");
+  const run = async (isRead: boolean, seed: number) => {
+    const start = performance.now();
+    for (let n = 0; n < writes; n++) {
+      const at = n * 7_919 % size;
+      // Its promise is about storage; a rejection ends the process.
+      void client.put(benchId(at), benchRecord(at + seed));
+      if (isRead && client.top().length === 0) throw new TypeError("the query finds nothing");
+      // The storage of one turn must not pile up.
+      if (n % 50 === 0) await pause(0);
+    }
+    return (performance.now() - start) / writes * 1000;
+  };
+  await run(false, 1);
+  const write = await run(false, 2);
+  client.top();
+  await run(true, 3);
+  return { write, query: await run(true, 4) };
+}
+
+/** One client writes; how long until every one of many sockets has heard of it. */
+async function fanOut(
+  { connect, subscribe }: MeasureContext,
+  [sockets = 0, rounds = 0]: readonly number[],
+): Promise<Figures> {
+  const writer = await connect();
+  const heard = new Set<number>();
+  let all = () => {};
+  for (let opened = 0; opened < sockets; opened += 50) {
+    const numbers = Array.from({ length: Math.min(50, sockets - opened) }, (_, i) => opened + i);
+    await Promise.all(numbers.map((number) =>
+      subscribe(number, () => {
+        if (heard.add(number).size === sockets) all();
+      })
+    ));
+  }
+  await pause(QUIET_MS);
+  const times: number[] = [];
+  for (let n = 0; n <= rounds; n++) {
+    heard.clear();
+    const told = new Promise<void>((resolve) => all = resolve);
+    const start = performance.now();
+    await writer.put(benchId(n), benchRecord(n));
+    await told;
+    times.push(performance.now() - start);
+    await pause(PACE_MS * 10);
+  }
+  const sorted = times.slice(1).sort((a, b) => a - b);
+  return { ms: sorted[sorted.length >> 1] ?? NaN };
 }
 
 /** Writes some records and waits until another client has them. */

@@ -22,6 +22,11 @@ if (role === "serve") {
   const measure = measures[role];
   if (measure === undefined) throw new TypeError(`Cannot find the measure "${role}"`);
   const connect = (to = port) => peer.connect(load, to);
-  console.log(JSON.stringify(await measure(connect, sizes)));
+  const context = {
+    connect,
+    local: (size: number) => peer.local?.(load, size),
+    subscribe: (number: number, heard: () => void) => peer.subscribe?.(port, number, heard),
+  };
+  console.log(JSON.stringify(await measure(context, sizes)));
   process.exit(0);
 }

@@ -1,7 +1,7 @@
 /** The systems in the comparison on this machine: installed, served, measured, each in its own process. */
 import { join } from "node:path";
 import type { Figures } from "./measures.ts";
-import type { Peer } from "./peers/peer.ts";
+import { benchId, benchRecord, type Peer } from "./peers/peer.ts";
 
 /** A server process of a system. */
 export interface PeerServer {
@@ -15,12 +15,30 @@ export interface PeerServer {
 /** What a measure's process asks while it waits: it goes on when the answer is there. */
 export type Answer = (word: string) => void | Promise<void>;
 
+/** How a measure is run. */
+export interface MeasureOptions {
+  readonly answer?: Answer;
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long it may take, in milliseconds. */
+  readonly limitMs?: number;
+}
+
+/** How a server is started. */
+export interface ServerOptions {
+  readonly origin?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Records that it has from the start. */
+  readonly records?: number;
+}
+
 const ROOT = join(import.meta.dirname ?? ".", "..", "..");
 /** Where peers are installed; not part of the repository. */
 const CACHE = join(ROOT, "build", "bench");
 const INSTALL_MS_MAX = 150_000;
 const START_MS_MAX = 20_000;
-/** The longest that one measure may take. */
+/** How long bringing records to a server may take, in milliseconds. */
+const FILL_MS_MAX = 60_000;
+/** How long one measure may take, in milliseconds. */
 const MEASURE_MS_MAX = 100_000;
 
 /** Installs a system's packages, unless they are there; says how on standard error. */
@@ -52,13 +70,14 @@ export async function installPeer(peer: Peer): Promise<void> {
   await Deno.writeTextFile(marker, wanted);
 }
 
-/** Starts a system's server on a data folder. */
+/** Starts a system's server on a data folder, for clients that may come by way of another origin. */
 export async function startPeer(
   peer: Peer,
   data: string,
+  origin: string = "http://127.0.0.1:9",
   env: Readonly<Record<string, string>> = {},
 ): Promise<PeerServer> {
-  const [program = "", ...args] = peer.command?.(data) ??
+  const [program = "", ...args] = peer.command?.(data, origin) ??
     [...BUN, "entry.mjs", peer.name, "serve", data];
   const child = new Deno.Command(program, {
     args,
@@ -102,19 +121,24 @@ export async function startPeer(
 export async function measurePeer(
   peer: Peer,
   [measure, ...args]: readonly [measure: string, ...args: readonly number[]],
-  answer: Answer = () => {},
-  measureMsMax: number = MEASURE_MS_MAX,
+  options: MeasureOptions = {},
 ): Promise<Figures> {
+  const { answer = () => {}, env = {}, limitMs = MEASURE_MS_MAX } = options;
   const [program = "", ...words] = BUN;
   const child = new Deno.Command(program, {
     args: [...words, "entry.mjs", peer.name, measure, ...args.map(String)],
     cwd: folderOf(peer),
+    env: { ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const errors = new Response(child.stderr).text();
-  const timer = setTimeout(() => child.kill("SIGKILL"), measureMsMax);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    child.kill("SIGKILL");
+  }, limitMs);
   const stdin = child.stdin.getWriter();
   let figures: Figures | undefined;
   let text = "";
@@ -133,7 +157,8 @@ export async function measurePeer(
   clearTimeout(timer);
   await stdin.close().catch(() => {});
   if (figures === undefined) {
-    throw new Error(`${measure} came to nothing: ${lastLine(await errors)}`);
+    const reason = isLate ? `it took more than ${limitMs / 1000} s` : lastLine(await errors);
+    throw new Error(`${measure} came to nothing: ${reason}`);
   }
   return figures;
 }
@@ -141,18 +166,43 @@ export async function measurePeer(
 /** Runs some work on a fresh data folder and a server on it. */
 export async function withPeer<T>(
   peer: Peer,
-  work: (server: PeerServer, data: string) => Promise<T>,
+  work: (server: PeerServer) => Promise<T>,
+  options: ServerOptions = {},
 ): Promise<T> {
+  const { origin, env, records = 0 } = options;
   const data = await Deno.makeTempDir({ prefix: "driftless-bench-" });
   try {
-    const server = await startPeer(peer, data);
+    const isSeeded = records > 0 && peer.seed !== undefined;
+    if (isSeeded) await seed(peer, data, records);
+    const server = await startPeer(peer, data, origin, env);
     try {
-      return await work(server, data);
+      if (records > 0 && !isSeeded) {
+        await measurePeer(peer, ["fill", server.port, records], { limitMs: FILL_MS_MAX });
+      }
+      return await work(server);
     } finally {
       await server.kill();
     }
   } finally {
     await Deno.remove(data, { recursive: true });
+  }
+}
+
+/** Brings records to where they are served from, by the system's own program. */
+async function seed(peer: Peer, data: string, records: number): Promise<void> {
+  const file = join(data, "records.json");
+  const entries = Array.from({ length: records }, (_, n) => [benchId(n), benchRecord(n)]);
+  await Deno.writeTextFile(file, JSON.stringify(Object.fromEntries(entries)));
+  const [program = "", ...args] = peer.seed?.(file, data) ?? [];
+  const command = new Deno.Command(program, {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  });
+  const { success, stderr } = await command.output();
+  if (!success) {
+    throw new Error(`it takes no records: ${lastLine(new TextDecoder().decode(stderr))}`);
   }
 }
 

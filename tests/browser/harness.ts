@@ -16,6 +16,7 @@ export interface RunningServer {
   /** Its origin, such as `http://127.0.0.1:40123`. */
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   /** Ends it as a crash would, with SIGKILL. */
   kill(): Promise<void>;
   /** Asks it to end, and waits until it has. */
@@ -122,6 +123,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return {
       url,
       port: Number(new URL(url).port),
+      pid: child.pid,
       kill: () => end("SIGKILL"),
       stop: () => end("SIGTERM"),
     };

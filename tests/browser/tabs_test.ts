@@ -136,16 +136,18 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
       await devtools.send("Page.setWebLifecycleState", { state: "active" });
     };
   },
-  // As a page that hangs, or is frozen by a browser that does not tell: no event says so.
-  async stopped(_page, devtools) {
+  // As a page that hangs, or is frozen by a browser that does not tell: no event says so. In a task of
+  // its own, for a page that stops between two calls of a transaction keeps its locks on the storage.
+  async stopped(page, devtools) {
     await devtools.send("Debugger.enable");
     const paused = new Promise<void>((resolve) =>
       devtools.once("Debugger.paused", () => resolve())
     );
-    await devtools.send("Debugger.pause");
+    const stopping = page.evaluate("(() => { debugger; })()");
     await paused;
     return async () => {
       await devtools.send("Debugger.resume");
+      await stopping;
     };
   },
 };

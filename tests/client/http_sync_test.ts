@@ -63,6 +63,7 @@ function httpOf(url: string, more: Partial<ConstructorParameters<typeof HttpSync
     fetch,
     token: () => Promise.resolve(undefined),
     timeoutMs: TIMEOUT_MS,
+    appVersion: 1,
     ...more,
   });
 }
@@ -86,9 +87,12 @@ Deno.test("the requests have the documented shapes", async () => {
     await http.liveUrl(never());
     const { createdAt, ...rest } = MUTATION;
     assertEquals(seen.map(({ path, method, body }) => [path, method, body]), [
-      ["/_sync/push", "POST", { mutations: [{ ...rest, created_at: createdAt }] }],
-      ["/_sync/pull", "POST", { scope: "s", cursor: 3, limit: 1000 }],
-      ["/_sync/snapshot", "POST", { scope: "s" }],
+      ["/_sync/push", "POST", {
+        mutations: [{ ...rest, created_at: createdAt }],
+        app_version: 1,
+      }],
+      ["/_sync/pull", "POST", { scope: "s", cursor: 3, limit: 1000, app_version: 1 }],
+      ["/_sync/snapshot", "POST", { scope: "s", app_version: 1 }],
       ["/_live/ticket", "POST", {}],
     ]);
     for (const { headers } of seen) {

@@ -158,6 +158,7 @@ Deno.test("each connection has a ticket of its own", async () => {
     fetch,
     token: () => Promise.resolve(undefined),
     timeoutMs: 5_000,
+    appVersion: 1,
   });
   using probe = new Probe({
     liveUrl: (signal) => http.liveUrl(signal),

@@ -1,7 +1,7 @@
 /** A view that tests move as a client's machine does, with its followers told: for query tests. */
 import * as v from "valibot";
 import { collection, defineApp } from "../../core/app.ts";
-import { canonicalText } from "../../core/json.ts";
+import { canonicalText, type JsonObject } from "../../core/json.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import { Snapshot } from "../../core/snapshot.ts";
 import { View, type ViewChange } from "../../core/view.ts";
@@ -58,7 +58,7 @@ export class Stage {
   }
 
   query(options: QueryOptions<Item> = {}): RowQuery {
-    return new RowQuery(this.reactive, "item", options as QueryOptions<never>);
+    return new RowQuery(this.reactive, "item", options as unknown as QueryOptions<JsonObject>);
   }
 
   mutate<Name extends keyof Args & string>(name: Name, args: Args[Name]): void {

@@ -1,9 +1,9 @@
 /** Queries: what they give against a naive computation, what they say differs, and what a change costs. */
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { compareText } from "../../core/json.ts";
+import { compareText, type Json } from "../../core/json.ts";
 import type { QueryChange, RowQuery } from "../../ui/client/query.ts";
-import type { QueryOptions } from "../../ui/client/query_options.ts";
+import { acceptOf, orderOf, type QueryOptions } from "../../ui/client/query_options.ts";
 import { effect } from "../../ui/client/signals.ts";
 import { type Item, Stage } from "./query_stage.ts";
 
@@ -431,4 +431,58 @@ Deno.test("a snapshot with the same records compares nothing", () => {
   const { compare } = cost(() => stage.replace(stage.all()));
   assertEquals(compare, 0);
   assertStrictEquals(query.peek(), before);
+});
+
+Deno.test("a field orders nothing, booleans, numbers and texts in turn, and texts by code point", () => {
+  const sorted: readonly Json[] = [
+    null,
+    false,
+    true,
+    -1,
+    0.5,
+    2,
+    10,
+    "",
+    "10",
+    "2",
+    "a",
+    "\uff00",
+    "😀",
+  ];
+  const order = orderOf<{ f?: Json }>("f");
+  for (const [i, a] of sorted.entries()) {
+    for (const [j, b] of sorted.entries()) {
+      assertEquals(Math.sign(order({ f: a }, { f: b })), Math.sign(i - j), `${a} and ${b}`);
+      assertEquals(
+        Math.sign(orderOf<{ f?: Json }>(["f", "desc"])({ f: a }, { f: b })) + 0,
+        Math.sign(j - i) + 0,
+      );
+    }
+    assert(order({ f: a }, { f: [] }) < 0);
+    assert(order({ f: {} }, { f: a }) > 0);
+  }
+  assertEquals([order({}, { f: null }), order({ f: null }, {}), order({}, {})], [0, 0, 0]);
+  assertEquals([order({ f: [1] }, { f: {} }), order({ f: {} }, { f: [1] })], [0, 0]);
+});
+
+Deno.test("two names are two fields, unless the second one is a direction", () => {
+  type Fields = { a: number; desc: number };
+  const [x, y] = [{ a: 1, desc: 2 }, { a: 1, desc: 1 }];
+  assertEquals(orderOf<Fields>(["a", "desc"])(x, y), 0);
+  assertEquals(orderOf<Fields>([["a", "asc"], "desc"])(x, y), 1);
+  assertEquals(orderOf<Fields>(["desc", "a"])(x, y), 1);
+});
+
+Deno.test("fields must be equal as JSON, and undefined asks for one that is absent", () => {
+  type Fields = { tags?: readonly string[]; place?: { x: number; y: number }; n?: number | null };
+  const accepts = (where: Partial<Fields>, record: Fields) => acceptOf<Fields>(where)(record, "id");
+  assert(accepts({}, {}));
+  assert(accepts({ tags: ["a"] }, { tags: ["a"], n: 1 }));
+  assert(!accepts({ tags: ["a"] }, { tags: ["a", "b"] }));
+  assert(accepts({ place: { x: 1, y: 2 } }, { place: { y: 2, x: 1 } }));
+  assert(!accepts({ n: null }, {}));
+  assert(!accepts({ n: 1 }, { n: 2 }));
+  const absent = { n: undefined } as unknown as Partial<Fields>;
+  assert(accepts(absent, {}));
+  assert(!accepts(absent, { n: null }));
 });

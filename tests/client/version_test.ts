@@ -3,7 +3,6 @@ import { assertEquals, assertRejects } from "@std/assert";
 import * as v from "valibot";
 import { collection, defineApp } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
-import type { QueueEntry } from "../../core/quarantine.ts";
 import { createClient } from "../../ui/client/create_client.ts";
 import { MemoryPersistence } from "../../ui/client/memory_persistence.ts";
 import { eventually, pause, RigServer, until } from "./rig.ts";
@@ -116,12 +115,6 @@ class Device implements AsyncDisposable {
 
   async settled(value: number): Promise<void> {
     await eventually(() => [this.client.pending.length, this.value], [0, value]);
-  }
-
-  /** The states of everything that is not confirmed. */
-  get states(): readonly string[] {
-    const { entries } = this.client.queue as unknown as { entries: readonly QueueEntry[] };
-    return entries.map(({ name, state, code }) => `${name} ${state} ${code ?? ""}`.trim());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -203,6 +203,23 @@ Deno.test("a gap below what was decided here means that the server lost decision
   assertEquals(rig.states(), ["queued", "queued"]);
 });
 
+Deno.test("a welcome that is for an earlier name of the client lets nothing out [S3, S12]", () => {
+  const rig = pulledRig();
+  rig.goLive();
+  rig.add("k");
+  // Meanwhile another way told of another history: the client has a new name, and asks for the rows.
+  rig.client.pulled(pageOf(2, [3], false, "epoch-2"));
+  rig.settle();
+  rig.take();
+  rig.welcome({ epoch: "epoch-1", lastSeq: 0 });
+  assertEquals([rig.client.isLive, rig.take()], [false, []]);
+  rig.client.snapshotLoaded(snapshotOf(3, 3, "epoch-2"));
+  rig.settle();
+  assertEquals(rig.sent().map(({ kind }) => kind), ["hello"]);
+  rig.welcome({ epoch: "epoch-2", lastSeq: 0 });
+  assertEquals(rig.pushed().map(({ seq }) => seq), [1]);
+});
+
 Deno.test("the rows can be read as a whole, whether somebody has read them or not [S4]", () => {
   const rig = new ClientRig();
   const changes = [counterChange(1, 1, "a"), counterChange(2, 2, "b")];

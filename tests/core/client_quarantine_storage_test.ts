@@ -65,20 +65,23 @@ Deno.test("more than the quarantine takes is not held, but left to the server [S
 });
 
 Deno.test("one that was held before storage took it goes with the refusal of its batch [S1, S19]", () => {
-  const rig = new ClientRig({ slowStorage: true });
-  rig.goLive();
-  const earn = rig.client.mutate("counter.add", { id: "k", by: 5 }).mutation;
-  rig.settle();
-  rig.client.mutate("counter.spend", { id: "k", by: 2 });
-  rig.client.received({
-    kind: "ack",
-    results: [{ id: earn.id, cursor: 0, lastSeq: 1, code: "rejected", error: "" }],
-  });
-  assertEquals(outline(rig.client.entries)[1], `counter.spend held ${earn.id}`);
-  rig.refuseStorage();
-  rig.settle();
-  assertEquals(outline(rig.client.entries), ["counter.add refused rejected"]);
-  assertEquals(rig.restart().client.entries, rig.client.entries);
+  for (const isHoldRefused of [false, true]) {
+    const rig = new ClientRig({ slowStorage: true });
+    rig.goLive();
+    const { id } = rig.mutate("counter.add", { id: "k", by: 5 });
+    rig.settle();
+    rig.mutate("counter.spend", { id: "k", by: 2 });
+    rig.refuse({ id });
+    assertEquals(outline(rig.client.entries)[1], `counter.spend held ${id}`);
+    rig.refuseStorage();
+    if (isHoldRefused) rig.refuseStorage();
+    rig.settle();
+    assertEquals(outline(rig.client.entries), ["counter.add refused rejected"]);
+    rig.client.disconnected();
+    rig.add("x");
+    rig.settle();
+    assertEquals(rig.restart().client.entries, rig.client.entries);
+  }
 });
 
 Deno.test("what a refused batch said of the quarantine is said by the next one [S19]", () => {
@@ -129,4 +132,87 @@ Deno.test("quarantine of another tab is taken over as quarantine, its line as li
   assertCode(() => heir.client.discard(last), "conflict");
   heir.client.retry(earn);
   assertStrictEquals(heir.value("k"), 0);
+});
+
+/** A client with three mutations stored, the second of which its user has just withdrawn. */
+function withdrawnRig(): { readonly rig: ClientRig; readonly ids: readonly string[] } {
+  const rig = new ClientRig({ slowStorage: true });
+  const ids = [1, 10, 100].map((by) => rig.mutate("counter.add", { id: "k", by }).id);
+  rig.settle();
+  rig.client.discard(ids[1] ?? "");
+  rig.take();
+  return { rig, ids };
+}
+
+Deno.test("nothing behind a withdrawal is sent before storage knows of it [S1, S3, S19]", () => {
+  const { rig, ids } = withdrawnRig();
+  assertEquals(rig.client.takeBatch().map(({ id }) => id), [ids[0]]);
+  rig.client.pushFailed();
+  rig.client.connected();
+  rig.client.received({
+    kind: "welcome",
+    epoch: "epoch-1",
+    cursor: 0,
+    lastSeq: 0,
+    time: 0,
+    reset: false,
+  });
+  assertEquals(rig.pushed().map(({ id, seq }) => [id, seq]), [[ids[0], 1]]);
+  rig.settle();
+  assertEquals(rig.pushed().map(({ id, seq }) => [id, seq]), [[ids[2], 2]]);
+});
+
+Deno.test("a withdrawal that storage refuses leaves the mutation in its place [S1, S3, S19]", () => {
+  const { rig, ids } = withdrawnRig();
+  assertStrictEquals(rig.value("k"), 101);
+  rig.refuseStorage();
+  assertEquals([rig.value("k"), rig.client.entries.map(({ id }) => id)], [111, ids]);
+  assertEquals(rig.take().map(({ kind }) => kind), ["changed", "failed"]);
+  assertEquals(rig.client.takeBatch().map(({ id, seq }) => [id, seq]), [
+    [ids[0], 1],
+    [ids[1], 2],
+    [ids[2], 3],
+  ]);
+});
+
+Deno.test("what waited behind a step that storage refuses is sent then [S19, L1]", () => {
+  const { rig, ids } = withdrawnRig();
+  rig.goLive();
+  rig.take();
+  rig.refuseStorage();
+  assertEquals(rig.pushed().map(({ id }) => id), ids.slice(1));
+});
+
+/** A live client whose earn was refused, in a step that storage has not taken yet; a spend is held. */
+function holdingRig(): { readonly rig: ClientRig; readonly earn: string } {
+  const rig = new ClientRig({ slowStorage: true });
+  const { id: earn } = rig.mutate("counter.add", { id: "k", by: 5 });
+  rig.settle();
+  rig.client.takeBatch();
+  rig.mutate("counter.spend", { id: "k", by: 2 });
+  rig.settle();
+  rig.client.decided([{ id: earn, cursor: 0, lastSeq: 1, code: "rejected", error: "" }], "epoch-1");
+  return { rig, earn };
+}
+
+Deno.test("one that is held stays in line when storage refuses to hold it [S1, S19]", () => {
+  const { rig, earn } = holdingRig();
+  assertEquals(outline(rig.client.entries)[1], `counter.spend held ${earn}`);
+  rig.refuseStorage();
+  assertEquals(outline(rig.client.entries), [
+    "counter.add refused rejected",
+    "counter.spend queued",
+  ]);
+  rig.add("x");
+  rig.settle();
+  assertEquals(rig.restart().client.entries, rig.client.entries);
+});
+
+Deno.test("one that was held and called again does not come back when storage refuses [S1, S19]", () => {
+  const { rig, earn } = holdingRig();
+  const { mutations } = rig.client.retry(earn);
+  rig.refuseStorage();
+  rig.settle();
+  assertEquals(rig.client.entries.map(({ id }) => id), mutations.map(({ id }) => id));
+  assertEquals(rig.restart().client.entries, rig.client.entries);
 });

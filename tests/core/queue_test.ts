@@ -175,9 +175,47 @@ Deno.test("takeVisible removes what a snapshot contains, and nothing undecided [
 });
 
 Deno.test("isVisible asks for an acknowledgement and its cursor", () => {
-  const pending: Pending = { order: 1, mutation: call("run"), state: "sent", visibleAt: 0 };
+  const [pending] = queueOf({ count: 1 }).entries as [Pending];
+  assertStrictEquals(isVisible(pending, 10), false);
+  pending.state = "sent";
   assertStrictEquals(isVisible(pending, 10), false);
   const acknowledged: Pending = { ...pending, state: "acknowledged", visibleAt: 10 };
   assertStrictEquals(isVisible(acknowledged, 9), false);
   assertStrictEquals(isVisible(acknowledged, 10), true);
+});
+
+Deno.test("nothing behind the barrier is taken, and what stands at it is [S1, S3]", () => {
+  const queue = queueOf({ count: 3 });
+  assertEquals(queue.takePushes(0, 1).flat().map(({ id }) => id), ["m0"]);
+  queue.requeue();
+  assertEquals(queue.takeBatch(0, "client", 2).map(({ id }) => id), ["m0", "m1"]);
+  assertEquals(queue.takeBatch(0, "client", 0), []);
+});
+
+Deno.test("an entry may be sent from its first sending on, and always when it was restored [S2, S19]", () => {
+  const queue = queueOf({ count: 2 });
+  assertEquals(queue.unsent.length, 2);
+  queue.takePushes(0, 1);
+  queue.requeue();
+  assertEquals(queue.unsent.map(({ mutation }) => mutation.id), ["m1"]);
+  const stored = queue.entries.map(pendingRecord);
+  assertEquals(new PendingQueue(stored, "client", "home").unsent, []);
+});
+
+Deno.test("entries that are restored stand at their old places [S3, S19]", () => {
+  const queue = queueOf({ count: 4 });
+  const out = [queue.entries[1], queue.entries[2]] as Pending[];
+  queue.remove(new Set(out));
+  queue.restore(out);
+  assertEquals(idsOf(queue), ["m0", "m1", "m2", "m3"]);
+});
+
+Deno.test("what the rows hold already is not run on them, until history changes [S5, S6]", () => {
+  const queue = queueOf({ count: 3 });
+  acknowledge(queue, 1);
+  for (const pending of queue.undecided(1)) pending.isInRows = true;
+  assertEquals(idsOf(queue), ["m0", "m2"]);
+  assertEquals(queue.acknowledged.map(({ mutation }) => mutation.id), ["m0"]);
+  queue.requeueAll();
+  assertEquals(idsOf(queue), ["m0", "m1", "m2"]);
 });

@@ -7,7 +7,7 @@ import { ann, Author, bob, ServerRig } from "./server_rig.ts";
 
 /** The notes app with a rule of who may do what. */
 function guarded(authorize: (request: AccessRequest) => boolean) {
-  return defineApp({ ...notesApp, mutators: {}, authorize });
+  return defineApp({ name: "notes", collections: notesApp.collections, authorize });
 }
 
 Deno.test("without authorize anyone who signed in may, and nobody else [S8]", () => {

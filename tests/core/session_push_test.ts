@@ -229,8 +229,8 @@ Deno.test("a message to a topic is JSON, and is published in the channel's scope
 
 Deno.test("who may read but not write a scope publishes nothing there [S8]", () => {
   const app = defineApp({
-    ...notesApp,
-    mutators: {},
+    name: "notes",
+    collections: notesApp.collections,
     authorize: ({ principal, action }) => action === "read" || principal?.id === "ann",
   });
   const rig = new ServerRig({ app });

@@ -189,7 +189,11 @@ Deno.test("hello is checked like every message from outside [S15]", () => {
 });
 
 Deno.test("hello in a scope that one may not read is forbidden, also on an open channel [S8, S12]", () => {
-  const app = defineApp({ ...notesApp, mutators: {}, authorize: ({ scope }) => scope === "home" });
+  const app = defineApp({
+    name: "notes",
+    collections: notesApp.collections,
+    authorize: ({ scope }) => scope === "home",
+  });
   const rig = new ServerRig({ app });
   const session = new SessionRig(rig);
   session.hello();
@@ -210,7 +214,11 @@ Deno.test("a connection opens channels up to the limit and is refused one more [
   for (let channel = 0; channel < CHANNELS_MAX; channel++) {
     assertEquals(kindsOf(session.hello({ client: `c${channel}` }, channel)), ["welcome"]);
   }
-  assertFailure(session.hello({}, CHANNELS_MAX), "rate_limited", `more than ${CHANNELS_MAX} channels`);
+  assertFailure(
+    session.hello({}, CHANNELS_MAX),
+    "rate_limited",
+    `more than ${CHANNELS_MAX} channels`,
+  );
   assertEquals(kindsOf(session.hello({ client: "again" }, 3)), ["welcome"]);
 });
 
@@ -279,8 +287,8 @@ Deno.test("a commit that can no longer be read fails its channel alone [S17]", (
 Deno.test("recheck closes the channels of scopes that one may no longer read [S8, S12]", () => {
   const allowed = new Set(["home", "away"]);
   const app = defineApp({
-    ...notesApp,
-    mutators: {},
+    name: "notes",
+    collections: notesApp.collections,
     authorize: ({ scope, action }) => action === "write" || allowed.has(scope),
   });
   const rig = new ServerRig({ app });

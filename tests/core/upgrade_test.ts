@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as v from "valibot";
 import { type AnyApp, collection, defineApp } from "../../core/app.ts";
-import { type Migration } from "../../core/app_versions.ts";
+import type { Migration } from "../../core/app_versions.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import { upgradeCall, type UpgradeProgress, upgradeStore } from "../../core/upgrade.ts";
 import { MUTATION_WRITES_MAX } from "../../core/limits.ts";
@@ -36,7 +36,7 @@ Deno.test("an upgrade leads every row up, tells the log, and is done once", () =
   const before = store.head("home").cursor;
   assertEquals(upgrade(versionTwo, rig), [
     { from: 1, to: 2, done: 1, total: 2, rows: 3, changed: 2 },
-    { from: 1, to: 2, done: 2, total: 2, rows: 1, changed: 1 },
+    { from: 1, to: 2, done: 2, total: 2, rows: 4, changed: 3 },
   ]);
   assertStrictEquals(store.appVersion(), 2);
   assertEquals(rig.records("note"), { a: { text: "first", stars: 0 }, b: { text: "", stars: 0 } });
@@ -195,6 +195,17 @@ Deno.test("what a deletion left behind is led up, for a late write to bring it b
   assertEquals(two.records("note").a, { text: "back", stars: 0 });
 });
 
+Deno.test("what a deletion left of a row that needs no step stays as it is", () => {
+  const { rig, store } = storeOfOne();
+  const author = new Author("c3");
+  author.time = START_MS + 5_000;
+  rig.pushOne(author.call("draft.delete", { id: "d" }));
+  const row = store.row("home", "draft", "d");
+  assertStrictEquals(row?.live, false);
+  upgrade(versionTwo, rig);
+  assertEquals(store.row("home", "draft", "d"), row);
+});
+
 Deno.test("what a deletion left of a row that goes stays as it is", () => {
   const { rig, store } = storeOfOne();
   const author = new Author("c3");
@@ -232,6 +243,8 @@ Deno.test("a mutation is led up step by step", () => {
   const star = { name: "note.star", args: { id: "a" } };
   assertEquals(upgradeCall(versionTwo, star, 1), star);
   assertEquals(upgradeCall(versionThree, { name: "note.rename", args }, 3).name, "note.rename");
+  const silent = defineApp({ name: "versions", version: 2, collections: {} });
+  assertEquals(upgradeCall(silent, star, 1), star);
 });
 
 Deno.test("a mutation that has no place any more is refused with the reason", () => {

@@ -1,6 +1,8 @@
 /** The view: the snapshot with the pending mutations on top, and what a rebase reports. */
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import * as v from "valibot";
+import { type AnyApp, collection, defineApp } from "../../core/app.ts";
 import type { Change } from "../../core/change.ts";
 import { Rejection } from "../../core/errors.ts";
 import { canonicalText, type JsonObject } from "../../core/json.ts";
@@ -54,6 +56,14 @@ class Ground {
       gone,
       () => changes.forEach((change) => this.snapshot.apply(change, "epoch")),
     );
+  }
+
+  /** Confirms the first pending mutations as they are shown. */
+  confirm(count: number): readonly ViewChange[] {
+    const first = this.pending.slice(0, count);
+    const rows = first.flatMap(({ id }) => this.view.effectsOf(id) ?? [])
+      .map(({ entity, id, after }) => [entity, id, after ?? null] as const);
+    return this.rebase(rows, first.map((_, index) => index));
   }
 
   /** The view as a fresh run over the snapshot gives it. */
@@ -122,6 +132,7 @@ const anyRow = fc.oneof(
 
 type Step =
   | { readonly kind: "call"; readonly call: Call }
+  | { readonly kind: "confirm"; readonly count: number }
   | {
     readonly kind: "rebase";
     readonly rows: readonly (readonly [string, string, JsonObject | null])[];
@@ -131,6 +142,10 @@ type Step =
 const anySteps = fc.array(
   fc.oneof(
     fc.record<Step & { kind: "call" }>({ kind: fc.constant("call"), call: anyCall }),
+    fc.record<Step & { kind: "confirm" }>({
+      kind: fc.constant("confirm"),
+      count: fc.integer({ min: 1, max: 3 }),
+    }),
     fc.record<Step & { kind: "rebase" }>({
       kind: fc.constant("rebase"),
       rows: fc.array(anyRow, { maxLength: 3 }),
@@ -140,15 +155,20 @@ const anySteps = fc.array(
   { maxLength: 30, size: "max" },
 );
 
+function take(ground: Ground, step: Step): readonly ViewChange[] {
+  if (step.kind === "call") return ground.mutate(...step.call) ?? [];
+  return step.kind === "confirm"
+    ? ground.confirm(step.count)
+    : ground.rebase(step.rows, step.dropped);
+}
+
 Deno.test("a rebased view equals a view rebuilt from scratch, and reports exactly what differs [S5]", () => {
   fc.assert(
     fc.property(anySteps, (steps) => {
       const ground = new Ground();
       for (const step of steps) {
         const before = contents(ground.view);
-        const changes = step.kind === "call"
-          ? ground.mutate(...step.call) ?? []
-          : ground.rebase(step.rows, step.dropped);
+        const changes = take(ground, step);
         const after = contents(ground.view);
         assertEquals(after, contents(ground.rebuilt()));
         assertEquals(reported(changes), difference(before, after));
@@ -296,4 +316,45 @@ Deno.test("records in a view are frozen [S17]", () => {
   ground.rebase([["note", "a", { title: "x" }]]);
   ground.mutate("note.create", { id: "b", data: { title: "x" } });
   for (const [, record] of ground.view.all("note")) assert(Object.isFrozen(record));
+});
+
+Deno.test("what is confirmed as it was makes nobody behind it run again [S5]", () => {
+  let runs = 0;
+  const counter = collection("counter", v.object({ value: v.number() }));
+  const app = defineApp({
+    name: "counted",
+    collections: { counter },
+    mutators: {
+      add(tx, _args: null) {
+        runs++;
+        tx.counter.put("k", { value: (tx.counter.get("k")?.value ?? 0) + 1 });
+      },
+    },
+  });
+  const snapshot = new Snapshot();
+  const view = new View(app as unknown as AnyApp, snapshot, null);
+  for (const id of ["m1", "m2", "m3", "m4"]) view.append(call("add", null, { id }));
+  const confirm = (cursor: number, value: number, ...ids: readonly string[]) => {
+    const json = `{"value":${value}}`;
+    const change = { cursor, entity: "counter", id: "k", op: "update", json, time: 1 } as const;
+    runs = 0;
+    const changes = view.rebase([change], new Set(ids), () => snapshot.apply(change, "epoch"));
+    return [runs, changes.length, view.get("counter", "k")?.value];
+  };
+  assertEquals(confirm(1, 1, "m1"), [0, 0, 4]);
+  // Somebody else added one before it.
+  assertEquals(confirm(2, 3, "m2"), [2, 1, 5]);
+  // One that is not the first leaves the one before it without what it was on.
+  assertEquals(confirm(3, 5, "m4"), [1, 1, 6]);
+  assertEquals(confirm(4, 6, "m3"), [0, 0, 6]);
+});
+
+Deno.test("a confirmed deletion is another ground than a pending one [S5]", () => {
+  const ground = new Ground();
+  ground.rebase([["note", "a", { title: "t" }]]);
+  ground.mutate("note.delete", { id: "a" });
+  ground.mutate("note.create", { id: "a", data: { title: "again" } });
+  ground.rebase([["note", "a", null]], [0]);
+  assertEquals(contents(ground.view), contents(ground.rebuilt()));
+  assertEquals(ground.view.get("note", "a"), { title: "again" });
 });

@@ -16,6 +16,9 @@ import { startServer } from "../browser/harness.ts";
 import { inFolder } from "../edge/program.ts";
 import { programCommand } from "./programs.ts";
 
+/** How long it may take to refuse, in milliseconds. */
+const SERVES_MS = 30_000;
+
 interface Line {
   readonly what: string;
   readonly value: unknown;
@@ -93,6 +96,8 @@ Deno.test("the Bun binary takes no secret and no code from files that lie where 
       cwd: folder,
       // A secret in the environment, if only an empty one, would go before one in a file.
       clearEnv: true,
+      // A server that starts would run on.
+      signal: AbortSignal.timeout(SERVES_MS),
     }).output();
     assertEquals(code, 1);
     assertMatch(new TextDecoder().decode(stderr), /Cannot listen on 0\.0\.0\.0 without a secret/);

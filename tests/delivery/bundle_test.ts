@@ -109,7 +109,7 @@ Deno.test("deno compile embeds the bundle, with its permissions, in a base from 
       const granted = JSON.parse(/"permissions":(\{.*?\})/.exec(embedded)?.[1] ?? "{}");
       assertEquals(granted.prompt, false);
       assertEquals(Object.keys(granted).filter((it) => /^allow_/.test(it) && granted[it]).sort(), [
-        ...["allow_env", "allow_import", "allow_net", "allow_read", "allow_write"],
+        ...["allow_env", "allow_import", "allow_net", "allow_read", "allow_sys", "allow_write"],
       ]);
       const named = PERMISSIONS.find((it) => it.startsWith("--allow-env="))?.split("=")[1];
       assertEquals(granted.allow_env.join(","), named);

@@ -48,6 +48,7 @@ Deno.test("a backup under full load has everything acknowledged before it began,
       const facts = factsOf(join(folder, `copy${i}.db`));
       assertEquals(facts.integrity, "ok");
       assert(facts.rows >= least, `${facts.rows} of ${least}`);
+      assertEquals(facts.rows % PUSH_MUTATIONS, 0);
       assertEquals([facts.changes, facts.outcomes, facts.cursor], [
         facts.rows,
         facts.rows,

@@ -117,7 +117,7 @@ Deno.test("the program explains itself", () =>
       assertEquals([code, stderr], [0, ""], names[i]);
       assertMatch(
         stdout,
-        /\nOptions:\n(  --\S.+\n)+\nExamples:\n( .*driftless .+\n)+\nExit status:/,
+        /\nOptions:\n( {2}--\S.+\n)+\nExamples:\n( .*driftless .+\n)+\nExit status:/,
       );
       for (const line of stdout.split("\n")) assert(line.length <= 104, line);
     }

@@ -275,3 +275,21 @@ function exported(store: MemoryStore, name?: string): string {
 function textsOf(bytes: number): readonly string[] {
   return Array.from({ length: 4 }, () => "x".repeat(Math.floor(bytes / 4) - 10));
 }
+
+Deno.test("records come in at the version of the app, and never among rows of another version", async () => {
+  const store = new MemoryStore(EPOCH);
+  const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+  const at = (version: number) => defineApp({ name: "todos", version, collections: { todo } });
+  const run = (version: number, id: string) => {
+    const options = { app: at(version), store, scope: "s", collection: "todo" };
+    return importJson(JSON.stringify({ [id]: { title: id, done: false } }), options);
+  };
+  assertEquals((await run(3, "a")).imported, 1);
+  assertEquals(store.appVersion(), 3);
+  for (const [version, reason] of [[4, "serve it first"], [2, "has version 2"]] as const) {
+    const error = await assertRejects(() => run(version, "b"), DriftlessError, reason);
+    assertEquals(error.code, "upgrade_required");
+  }
+  assertEquals((await run(3, "c")).imported, 1);
+  assertEquals(store.rows("s", "todo").length, 2);
+});

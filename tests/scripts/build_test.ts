@@ -11,6 +11,7 @@ import { type Asset, assetsModule, buildAssets } from "../../scripts/build.ts";
 const PAGE = "<!doctype html>\n<title>“Demo”</title>\n";
 
 const FILES: Readonly<Record<string, string>> = {
+  "mod.ts": "export const client = 1;\n",
   "ui/demo/index.html": PAGE,
   "ui/demo/style.css": "p { color: teal }\n",
   "ui/demo/demo.ts": `import { text } from "./text.ts";\ndocument.title = text;\n`,
@@ -45,7 +46,13 @@ async function builtFrom(files: Readonly<Record<string, string>>) {
 
 Deno.test("buildAssets keys the page, its style and its code by their URL paths", async () => {
   const assets = await builtFrom(FILES);
-  assertEquals(Object.keys(assets).sort(), ["/", "/demo.css", "/demo.js", "/icon.svg"]);
+  assertEquals(Object.keys(assets).sort(), [
+    "/",
+    "/_driftless/client.js",
+    "/demo.css",
+    "/demo.js",
+    "/icon.svg",
+  ]);
   assertEquals(assets["/"]?.body, PAGE);
   assertEquals(assets["/"]?.type, "text/html; charset=utf-8");
   assertEquals(assets["/demo.css"]?.type, "text/css; charset=utf-8");
@@ -72,7 +79,13 @@ Deno.test("buildAssets names the files that are missing and builds the others", 
   await withTree({ "ui/demo/index.html": PAGE }, async (root) => {
     const { assets, missing } = await buildAssets(root);
     assertEquals(Object.keys(assets), ["/"]);
-    assertEquals(missing, ["ui/demo/style.css", "ui/demo/demo.ts", "ui/demo/icon.svg"]);
+    assertEquals(missing, [
+      "mod.ts",
+      "scripts/valibot_for_browsers.ts",
+      "ui/demo/style.css",
+      "ui/demo/demo.ts",
+      "ui/demo/icon.svg",
+    ]);
   });
 });
 

@@ -21,7 +21,16 @@ async function filesUnder(folder: string): Promise<string[]> {
   return files;
 }
 
-/** The modules that a program loads: paths of files, or specifiers of packages. */
+/** One module in the answer of `deno info`. */
+interface InfoModule {
+  readonly specifier: string;
+  readonly dependencies?: ReadonlyArray<{ readonly code?: { readonly specifier?: string } }>;
+}
+
+/**
+ * The modules that a program loads: paths of files, or specifiers of packages. Without those that
+ * `main.ts` loads for an app file alone: the public module is what apps import.
+ */
 async function graphOf(entry: string): Promise<string[]> {
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", entry],
@@ -29,12 +38,20 @@ async function graphOf(entry: string): Promise<string[]> {
     stderr: "null",
   }).output();
   assert(success, `deno info ${entry} failed`);
-  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
-    modules: ReadonlyArray<{ specifier: string }>;
+  const { modules, redirects } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    modules: readonly InfoModule[];
+    redirects: Readonly<Record<string, string>>;
   };
-  return modules.map(({ specifier }) =>
-    decodeURIComponent(specifier).replace(`file://${ROOT}/`, "")
-  );
+  const known = new Map(modules.map((module) => [module.specifier, module]));
+  const seen = new Set([`file://${ROOT}/${entry}`]);
+  for (const specifier of seen) {
+    for (const { code } of known.get(specifier)?.dependencies ?? []) {
+      const target = redirects[code?.specifier ?? ""] ?? code?.specifier;
+      const isForApps = specifier.endsWith("/main.ts") && target === `file://${ROOT}/mod.ts`;
+      if (target !== undefined && !isForApps) seen.add(target);
+    }
+  }
+  return [...seen].map((specifier) => decodeURIComponent(specifier).replace(`file://${ROOT}/`, ""));
 }
 
 Deno.test("every file has a place and a name that the house allows", async () => {
@@ -95,4 +112,22 @@ Deno.test("importProblem follows a path that leaves the folder and comes back", 
   const edge = { from: "edge/host.ts", isTypeOnly: false };
   assertEquals(importProblem({ ...edge, specifier: "../core/../edge/room.ts" }), null);
   assert(importProblem({ ...edge, specifier: "./../edge/../ui/./client/boot.ts" }) !== null);
+});
+
+Deno.test("importProblem lets each binding have its own framework, and nobody else", () => {
+  const frameworks = { react: "react", preact: "preact/hooks", solid: "solid-js", vue: "vue" };
+  for (const [name, specifier] of Object.entries(frameworks)) {
+    const may = (from: string) => importProblem({ from, specifier, isTypeOnly: false }) === null;
+    const names = ["react", "preact", "solid", "svelte", "vue", "query"];
+    assertEquals(names.filter((name) => may(`ui/client/${name}.ts`)), [name]);
+    assertFalse(may(`ui/demo/${name}.ts`));
+  }
+});
+
+Deno.test("the public module loads no framework", async () => {
+  const graph = await graphOf("mod.ts");
+  assertEquals(
+    graph.filter((module) => /\/(?:react|preact|solid-js|svelte|vue)@/.test(module)),
+    [],
+  );
 });

@@ -226,6 +226,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "if (!this.#index.isTouchedBy(new Map())) {",
   },
   {
+    name: "what leaves first counts as confirmed as it was",
+    file: VIEW,
+    find:
+      "if (record === undefined || !equalJson(record, this.#snapshot.get(entity, id))) continue;",
+    replace: "if (record === undefined) continue;",
+  },
+  {
     name: "who follows the view is not told of a rebase",
     file: VIEW,
     find: "    this.#repeatDependants(moved);\n",
@@ -303,6 +310,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a retry that storage refused loses what it was to replace",
     file: STATE,
     find: "    this.quarantine.put(replaced);\n",
+    replace: "",
+  },
+  {
+    name: "what is behind a withdrawal does not wait for storage",
+    file: QUEUE,
+    find: "if (pending.order > barrier) return;",
     replace: "",
   },
   {

@@ -13,6 +13,8 @@ const QUICK: readonly string[] = [
   "cursor set by a push result",
   "conflict clears the whole queue",
   "rejection not rolled back",
+  "a refusal is not stored",
+  "what merges by stamps is compared as well",
   "rebase skipped when rows moved",
   "tombstone forgets stamps",
 ];

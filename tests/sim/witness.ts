@@ -28,33 +28,8 @@ import {
 import type { History } from "./history.ts";
 import type { Judge } from "./judge.ts";
 import { RowSet } from "./row_set.ts";
+import { type Witnessed, witnessed } from "./witnessed.ts";
 import { BrokenPromise, type World } from "./world.ts";
-
-/** What is known of one mutation of this device. */
-interface Entry {
-  /** Of the batch that stores it; counts anew with every start of the program. */
-  token: number | null;
-  /** The caller was told that it is stored. */
-  isDurable: boolean;
-  /** It is in the queue, as far as anybody can know. */
-  isOpen: boolean;
-  /** Storage refused it, or a crash or an eviction took it before it was stored. */
-  isGone: boolean;
-  isAcked: boolean;
-  /** It was acknowledged to an earlier program of this device. */
-  isAckedBefore: boolean;
-  /** The app was told of a refusal, and storage has not forgotten it. */
-  isRefused: boolean;
-  /** The batch that says so; 0 once it is stored. */
-  refusedBy: number | null;
-  /** It could not run without a refused one, and was not sent. */
-  isHeld: boolean;
-  /** The user took it out of the line. */
-  isWithdrawn: boolean;
-  reports: number;
-  /** One, and one more for each restart that found it in storage again. */
-  reportsMax: number;
-}
 
 /** Rows and pending mutations above which the costly checks are drawn by lot. */
 const ROWS_ALWAYS_CHECKED = 30;
@@ -68,7 +43,7 @@ export class Witness {
   readonly #scope: string;
   readonly #name: string;
   readonly #isShownOnce: boolean;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Witnessed>();
   readonly #open = new Set<string>();
   /** Those that have to be in quarantine. */
   readonly #aside = new Set<string>();
@@ -148,39 +123,30 @@ export class Witness {
     const seen = { epoch, after: this.#loadedCursor, to };
     const device = `${this.#name}.${this.#incarnation}`;
     this.#judge.places.set(id, { device, index: this.#made++, seen });
-    const entry = {
-      token,
-      isDurable: false,
-      isOpen: true,
-      isGone: false,
-      isAcked: false,
-      isAckedBefore: false,
-      isRefused: false,
-      refusedBy: null,
-      isHeld: false,
-      isWithdrawn: false,
-      reports: 0,
-      reportsMax: 1,
-    };
-    this.#entries.set(id, entry);
+    this.#entries.set(id, witnessed(token));
     this.#open.add(id);
   }
 
   /** Storage took, or refused, the batch of a token. */
   stored(token: number, isTaken: boolean): void {
-    for (const id of [...this.#open, ...this.#aside]) {
-      const entry = this.#entries.get(id) as Entry;
+    for (const id of [...this.#open, ...this.#aside, ...this.#released.keys()]) {
+      const entry = this.#entries.get(id) as Witnessed;
       if (entry.token !== token) continue;
       if (isTaken) entry.isDurable = true;
       else this.#lose(id, entry);
     }
     for (const id of isTaken ? this.#aside : []) {
-      const entry = this.#entries.get(id) as Entry;
+      const entry = this.#entries.get(id) as Witnessed;
       if (entry.refusedBy === token) entry.refusedBy = 0;
     }
     for (const [id, released] of this.#released) {
       if (released.token !== token) continue;
       if (!isTaken && released.isBack) this.#aside.add(id);
+      const entry = this.#entries.get(id) as Witnessed;
+      if (!isTaken && entry.isWithdrawn && !entry.isGone) {
+        entry.isWithdrawn = false;
+        this.#setOpen(id, entry, true);
+      }
       this.#released.delete(id);
     }
   }
@@ -198,7 +164,7 @@ export class Witness {
   /** The user let go of mutations, or called them anew: then they are back when that is not stored. */
   released(ids: Iterable<string>, token: number, isBack: boolean): void {
     for (const id of ids) {
-      const entry = this.#entries.get(id) as Entry;
+      const entry = this.#entries.get(id) as Witnessed;
       if (!this.#aside.delete(id)) entry.isWithdrawn = true;
       this.#setOpen(id, entry, false);
       this.#released.set(id, { token, isBack });
@@ -272,7 +238,7 @@ export class Witness {
 
   /** The browser took everything away. */
   evicted(): void {
-    for (const id of [...this.#open]) this.#lose(id, this.#entries.get(id) as Entry);
+    for (const id of [...this.#open]) this.#lose(id, this.#entries.get(id) as Witnessed);
     for (const entry of this.#entries.values()) entry.isGone = true;
     this.#aside.clear();
     this.#incarnation++;
@@ -324,12 +290,20 @@ export class Witness {
     const aside = asideOf(machine);
     for (const [id, { state }] of aside) {
       if (state !== "held") continue;
-      const entry = this.#entries.get(id) as Entry;
+      const entry = this.#entries.get(id) as Witnessed;
       entry.isHeld = true;
       this.#aside.add(id);
       this.#setOpen(id, entry, false);
     }
+    const inLine = new Set(machine.pending.map(({ mutation }) => mutation.id));
     for (const id of this.#aside) {
+      const entry = this.#entries.get(id) as Witnessed;
+      // Storage refused the step that held it.
+      if (this.#judge.isStorageFaulty && inLine.has(id) && !entry.isRefused) {
+        this.#aside.delete(id);
+        this.#setOpen(id, entry, true);
+        continue;
+      }
       if (!aside.has(id)) throw new BrokenPromise("quarantine", `${id} is gone without a word`);
     }
     checkQuarantine(machine, aside, this.#judge.isStorageFaulty);
@@ -340,7 +314,7 @@ export class Witness {
     const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
     for (const id of this.#open) {
       if (pending.has(id)) continue;
-      const entry = this.#entries.get(id) as Entry;
+      const entry = this.#entries.get(id) as Witnessed;
       // The queue keeps no note of the history that its cursors count in, so what was acknowledged by
       // one that was lost is not known to be lost after a restart.
       const { histories } = this.#judge;
@@ -351,20 +325,20 @@ export class Witness {
   }
 
   /** A mutation that was in the queue when the program ended is not in storage. */
-  #leftStorage(id: string, entry: Entry): void {
+  #leftStorage(id: string, entry: Witnessed): void {
     // Its rows may come later than its removal: the two are stored apart.
     if (entry.isAcked || entry.reports > 0) return this.#setOpen(id, entry, false);
     if (entry.isDurable) throw new BrokenPromise("durable", `${id} was stored, and is gone`);
     this.#lose(id, entry);
   }
 
-  #lose(id: string, entry: Entry): void {
+  #lose(id: string, entry: Witnessed): void {
     entry.isGone = true;
     this.#aside.delete(id);
     this.#setOpen(id, entry, false);
   }
 
-  #setOpen(id: string, entry: Entry, isOpen: boolean): void {
+  #setOpen(id: string, entry: Witnessed, isOpen: boolean): void {
     entry.isOpen = isOpen;
     if (isOpen) this.#open.add(id);
     else this.#open.delete(id);

@@ -131,7 +131,8 @@ export class ClientEngine {
     this.#notify("everything");
     globalThis.addEventListener?.("online", this.#onNetwork);
     globalThis.addEventListener?.("offline", this.#onNetwork);
-    if (!this.#offline) this.#goOnline();
+    if (this.#offline) this.#show({ connection: "offline" });
+    else this.#goOnline();
   }
 
   async stop(): Promise<void> {

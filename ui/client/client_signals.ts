@@ -1,9 +1,10 @@
 /** What a framework shows of a client, as one signal each: that is all a binding has to follow. */
-import { computed, type ReadonlySignal } from "@preact/signals-core";
+import { computed } from "@preact/signals-core";
 import type { AnyApp, RecordOf } from "../../core/app.ts";
 import { NotStartedError } from "./client_errors.ts";
 import type { Client } from "./create_client.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { ReadonlySignal } from "./signals.ts";
 import type { Row } from "./sorted_rows.ts";
 
 /** The names of an app's collections. */

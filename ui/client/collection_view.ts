@@ -3,22 +3,46 @@ import type { AnyApp } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { randomId } from "../../core/ports.ts";
+import { rowKey } from "../../core/transaction.ts";
 import type { View } from "../../core/view.ts";
-import type { Reactive } from "./reactive.ts";
+import { collectionKey, countKey, type Reactive } from "./reactive.ts";
 import type { Row } from "./sorted_rows.ts";
 
 /**
  * The records of one collection, pending mutations included. An effect that reads them runs again when
  * what it read differs: `get` and `has` that record, `count` the number, `all` and `find` any record.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ * const client = createClient(defineApp({ name: "todos", collections: { todo } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ * client.setOffline(true);
+ * await client.start();
+ *
+ * const todos = client.collection("todo");
+ * const made = todos.create({ title: "Feed the cat", done: false });
+ * const open = todos.find(({ done }) => !done);
+ * if (open[0]?.[0] !== made.id || !todos.has(made.id) || todos.count() !== 1) throw new Error();
+ * await made.stored;
+ * await client.stop();
+ * ```
  */
 export interface CollectionView<Rec> {
   /** The record, frozen, or `undefined`. */
   get(id: string): Rec | undefined;
+  /** Whether there is such a record. */
   has(id: string): boolean;
   /** Every record with its id, by id. */
   all(): readonly Row<Rec>[];
   /** The records that a predicate accepts, by id. */
   find(accept: (record: Rec, id: string) => boolean): readonly Row<Rec>[];
+  /** How many records there are. */
   count(): number;
   /**
    * Adds a record, with a fresh id when none is given. It is in the view when this returns; `stored` of
@@ -32,8 +56,35 @@ export interface CollectionView<Rec> {
   entity(id: string): Entity<Rec>;
 }
 
-/** One record of a collection, by its id. */
+/**
+ * One record of a collection, by its id.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp, effect } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ * const client = createClient(defineApp({ name: "todos", collections: { todo } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ * client.setOffline(true);
+ * await client.start();
+ *
+ * const item = client.collection("todo").entity("t1");
+ * const titles: (string | undefined)[] = [];
+ * const stop = effect(() => void titles.push(item.get()?.title));
+ * await client.collection("todo").create({ title: "Feed the cat", done: false }, "t1").stored;
+ * await item.set({ title: "Feed the cats" });
+ * await item.delete();
+ * stop();
+ * if (titles.join() !== ",Feed the cat,Feed the cats,") throw new Error(titles.join());
+ * await client.stop();
+ * ```
+ */
 export interface Entity<Rec> {
+  /** The record's id. */
   readonly id: string;
   /** The record, frozen, or `undefined`; can be followed. */
   get(): Rec | undefined;
@@ -74,11 +125,11 @@ export function openCollection(host: CollectionHost, name: string): CollectionVi
   const { reactive } = host;
   const get = (id: string) => {
     // Before the view is asked: whoever reads too early hears of the start.
-    reactive.followRecord(name, id);
+    reactive.followKey(rowKey(name, id));
     return host.view().get(name, id);
   };
   const all = () => {
-    reactive.followCollection(name);
+    reactive.followKey(collectionKey(name));
     return host.view().all(name);
   };
   const entity = (id: string): Entity<JsonObject> => ({
@@ -86,11 +137,11 @@ export function openCollection(host: CollectionHost, name: string): CollectionVi
     get: () => get(id),
     exists: () => get(id) !== undefined,
     async set(data) {
-      const args = { id, data };
+      const mutator = builtin(host.app, name, "update");
       if (host.view().get(name, id) === undefined) {
         throw new DriftlessError("not_found", `Cannot set ${name} "${id}": it does not exist`);
       }
-      await host.mutate(builtin(host.app, name, "update"), args);
+      await host.mutate(mutator, { id, data });
     },
     async delete() {
       await host.mutate(builtin(host.app, name, "delete"), { id });
@@ -102,7 +153,7 @@ export function openCollection(host: CollectionHost, name: string): CollectionVi
     all,
     find: (accept) => all().filter(([id, record]) => accept(record, id)),
     count() {
-      reactive.followCount(name);
+      reactive.followKey(countKey(name));
       return host.view().count(name);
     },
     create(data, id = freshId()) {

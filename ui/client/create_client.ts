@@ -14,15 +14,15 @@ import type { Mutation } from "../../core/mutation.ts";
 import type { Persistence } from "../../core/persistence.ts";
 import type { Pending } from "../../core/queue.ts";
 import type { ViewChange } from "../../core/view.ts";
-import type { ReadonlySignal } from "@preact/signals-core";
 import { ClientShell } from "./client_shell.ts";
 import type { CollectionView } from "./collection_view.ts";
 import type { History } from "./history.ts";
 import type { MutationQueue } from "./mutation_queue.ts";
-import type { ClientPresence } from "./presence.ts";
+import type { Presence } from "./presence.ts";
 import type { ClientStatus } from "./client_status.ts";
 import type { Query } from "./query.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { ReadonlySignal } from "./signals.ts";
 
 /** How a client reaches its server, keeps its data, and reports. */
 export interface ClientOptions {
@@ -147,7 +147,7 @@ export interface Client<A extends AnyApp> {
    */
   notifyLive(cursor: number): void;
   /** What this client shows to the others in its scope, and what they show. */
-  readonly presence: ClientPresence;
+  readonly presence: Presence;
   /** Uses no network while true. */
   setOffline(offline: boolean): void;
   /** Hears messages of a topic while connected; returns how to stop. */

@@ -127,8 +127,11 @@ export class IdbPersistence implements Persistence {
       const { held, release } = await this.#lockFree([...others]);
       try {
         const tx = await this.#transaction(QUEUE_STORES);
-        const lines = (await Promise.all(held.map((slot) => readQueue(tx, slot))))
-          .map((queue) => queue.filter(({ quarantine }) => quarantine === undefined));
+        const asked = Promise.all(held.map((slot) => readQueue(tx, slot)));
+        tx.commit();
+        const lines = (await asked).map((queue) =>
+          queue.filter(({ quarantine }) => quarantine === undefined)
+        );
         const records = lines.filter((line) => line.every(accept)).flat();
         // Somebody may have asked at the same time.
         if (records.length === 0 || this.#orphans !== null) {
@@ -249,9 +252,13 @@ export class IdbPersistence implements Persistence {
 
   async #read(): Promise<PersistedClient | null> {
     const tx = await this.#transaction([...QUEUE_STORES, ...ROW_STORES]);
-    const slots = tx.objectStore("slots");
-    const [queued, rows] = await Promise.all([readQueue(tx, this.#slot), readRows(tx)]);
-    const identity: ClientIdentity | undefined = await answered(slots.get(this.#slot));
+    const asked = Promise.all([
+      answered<ClientIdentity | undefined>(tx.objectStore("slots").get(this.#slot)),
+      readQueue(tx, this.#slot),
+      readRows(tx),
+    ]);
+    tx.commit();
+    const [identity, queued, rows] = await asked;
     if (identity === undefined && rows === null) return null;
     const replica = rows ?? { rows: [], cursor: 0, epoch: "" };
     this.#standing = { cursor: replica.cursor, epoch: replica.epoch };

@@ -18,7 +18,11 @@ export async function within<T>(
     tx.onabort = () => reject(tx.error ?? new DOMException("It was called off", "AbortError"));
   });
   try {
-    const result = await work(tx);
+    const working = work(tx);
+    const result = working instanceof Promise ? await working : working;
+    // Without this the browser asks the page first: one that is frozen by then would keep all others
+    // from writing.
+    tx.commit();
     await ended;
     return result;
   } catch (error) {

@@ -23,7 +23,6 @@
  *
  * @module
  */
-import type { ReadonlySignal } from "@preact/signals-core";
 import { useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import type { AnyApp } from "../../core/app.ts";
 import {
@@ -36,6 +35,7 @@ import {
 import type { ClientStatus } from "./client_status.ts";
 import type { Client } from "./create_client.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { ReadonlySignal } from "./signals.ts";
 import type { Row } from "./sorted_rows.ts";
 
 /**

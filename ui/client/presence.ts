@@ -9,14 +9,6 @@ import type { PeersMessage } from "./client_events.ts";
 /** The shortest time between two sendings, in milliseconds; the last state is always sent. */
 export const PRESENCE_INTERVAL_MS = 50;
 
-/** What {@linkcode ClientPresence} needs. */
-export interface PresenceOptions {
-  /** Sends, if the server has greeted this client; else `resume` follows later. */
-  readonly send: (message: UpMessage) => void;
-  readonly clientId: () => string;
-  readonly failed: (error: DriftlessError) => void;
-}
-
 /**
  * Ephemeral state of the clients in a scope: cursors, selections, who is typing. Nothing of it is
  * stored; a client that is gone is shown for five more seconds, so that a reconnect makes no flicker.
@@ -38,7 +30,29 @@ export interface PresenceOptions {
  * stop();
  * ```
  */
-export class ClientPresence {
+export interface Presence {
+  /** What the others show, by their client ids: of those with something to show, while subscribed. */
+  readonly peers: ReadonlyMap<string, Json>;
+  /**
+   * Shows a state to the others in the scope, in place of the last one; `null` shows nothing.
+   *
+   * @throws {DriftlessError} `invalid_mutation` when it is not JSON, `too_large` beyond 4 KiB of it
+   */
+  set(state: unknown): void;
+  /** Hears of every change of the peers; returns how to stop. The others are known while one hears. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** What {@linkcode ClientPresence} needs. */
+export interface PresenceOptions {
+  /** Sends on the live connection that `resume` told of. */
+  readonly send: (message: UpMessage) => void;
+  readonly clientId: () => string;
+  readonly failed: (error: DriftlessError) => void;
+}
+
+/** The {@linkcode Presence} of one client. */
+export class ClientPresence implements Presence {
   readonly #options: PresenceOptions;
   readonly #listeners = new Set<() => void>();
   #peers: ReadonlyMap<string, Json> = new Map();
@@ -46,6 +60,10 @@ export class ClientPresence {
   #data = "";
   /** Whether the server knows of this client's presence, or would have to. */
   #isUsed = false;
+  /** Whether the server has greeted this client. */
+  #isOpen = false;
+  /** Whether the app knows that this connection does not show it. */
+  #isRefused = false;
   #sentAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #grace: ReturnType<typeof setTimeout> | undefined;
@@ -54,16 +72,10 @@ export class ClientPresence {
     this.#options = options;
   }
 
-  /** What the others show, by their client ids: of those with something to show, while subscribed. */
   get peers(): ReadonlyMap<string, Json> {
     return this.#peers;
   }
 
-  /**
-   * Shows a state to the others in the scope, in place of the last one; `null` shows nothing.
-   *
-   * @throws {DriftlessError} `invalid_mutation` when it is not JSON, `too_large` beyond 4 KiB of it
-   */
   set(state: unknown): void {
     const data = state === null ? "" : canonicalText(checkJson(state, "invalid_mutation"));
     if (utf8Length(data) > PRESENCE_BYTES_MAX) {
@@ -74,7 +86,6 @@ export class ClientPresence {
     this.#schedule();
   }
 
-  /** Hears of every change of the peers; returns how to stop. The others are known while one hears. */
   subscribe(listener: () => void): () => void {
     const own = () => listener();
     this.#listeners.add(own);
@@ -89,12 +100,15 @@ export class ClientPresence {
   /** A new connection has been greeted: it knows of nothing yet. */
   resume(): void {
     clearTimeout(this.#grace);
+    this.#isOpen = true;
+    this.#isRefused = false;
     this.#sentAt = -Infinity;
     if (this.#isUsed) this.#schedule();
   }
 
   /** The connection is gone; the others are there a moment longer. */
   pause(): void {
+    this.#isOpen = false;
     clearTimeout(this.#timer);
     clearTimeout(this.#grace);
     this.#timer = undefined;
@@ -122,6 +136,8 @@ export class ClientPresence {
   }
 
   #refused(): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
     const message =
       "The server does not show this client: it may not write here, or the scope is full";
     this.#options.failed(new DriftlessError("rejected", message));
@@ -134,7 +150,7 @@ export class ClientPresence {
 
   #schedule(): void {
     this.#isUsed = true;
-    if (this.#timer !== undefined) return;
+    if (!this.#isOpen || this.#timer !== undefined) return;
     const wait = this.#sentAt + PRESENCE_INTERVAL_MS - performance.now();
     if (wait <= 0) return this.#send();
     this.#timer = setTimeout(() => {

@@ -29,7 +29,34 @@ export interface QueryChange<Rec> {
   readonly moved: readonly Row<Rec>[];
 }
 
-/** A result that stays up to date. Empty until its client has started. */
+/**
+ * A result that stays up to date. Empty until its client has started. It is attached to its client only
+ * while it has followers or listeners, so one that is dropped without `dispose` leaks nothing.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp, effect } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ * const client = createClient(defineApp({ name: "todos", collections: { todo } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ * client.setOffline(true);
+ * await client.start();
+ *
+ * const open = client.query("todo", { where: { done: false }, orderBy: "title", limit: 2 });
+ * const shown: string[] = [];
+ * const stop = effect(() => void shown.push(open.value.map(([, { title }]) => title).join("+")));
+ * const todos = client.collection("todo");
+ * for (const title of ["Cook", "Bake", "Clean"]) todos.create({ title, done: false });
+ * if (shown.join() !== ",Cook,Bake+Cook,Bake+Clean") throw new Error(shown.join());
+ * if (open.count !== 3) throw new Error();
+ * stop();
+ * await client.stop();
+ * ```
+ */
 export interface Query<Rec> extends Disposable {
   /**
    * The rows; an effect that reads them runs again when they differ. As long as nothing differs it is
@@ -139,7 +166,7 @@ export class RowQuery implements Query<JsonObject>, Attached, SourceOwner {
   }
 
   refresh(): void {
-    const { view } = this.#reactive;
+    const view = this.#reactive.view();
     if (view === null) return;
     const gone = new Set(this.#matches.keys());
     const changes: Candidate[] = view.all(this.entity).map(([id, after]) => {
@@ -177,17 +204,17 @@ export class RowQuery implements Query<JsonObject>, Attached, SourceOwner {
     if (this.#isAttached || this.#isDisposed) return;
     this.#update();
     this.#isAttached = true;
-    this.#reactive.attach(this);
+    this.#reactive.attached.add(this);
   }
 
   #detachIfIdle(): void {
-    const sources = [this.#rowsSource, this.#countSource];
-    if (this.#listeners.size === 0 && !sources.some(({ isWatched }) => isWatched)) this.#detach();
+    const isFollowed = this.#rowsSource.isWatched || this.#countSource.isWatched;
+    if (!isFollowed && this.#listeners.size === 0) this.#detach();
   }
 
   #detach(): void {
     this.#isAttached = false;
-    this.#reactive.detach(this);
+    this.#reactive.attached.delete(this);
   }
 
   #take(changes: readonly Candidate[]): void {
@@ -195,7 +222,7 @@ export class RowQuery implements Query<JsonObject>, Attached, SourceOwner {
     const count = this.#sorted.length;
     let touched: readonly Touched[];
     try {
-      touched = this.#merge(this.#judged(changes));
+      touched = this.#merge(changes);
     } catch (error) {
       // The app's own function failed. The next read looks at everything again, and tells its reader.
       this.#epoch = -1;
@@ -211,22 +238,13 @@ export class RowQuery implements Query<JsonObject>, Attached, SourceOwner {
     if (this.#listeners.size > 0) this.#undelivered.push(difference);
   }
 
-  /** Asks `where` before anything moves. */
-  #judged(changes: readonly Candidate[]): Candidate[] {
-    return changes.map(({ id, after }) => {
-      const isIn = after !== undefined && this.#accepts(after, id);
-      return { id, after: isIn ? after : undefined };
-    });
-  }
-
   #merge(candidates: readonly Candidate[]): readonly Touched[] {
-    const touched: Touched[] = [];
-    for (const { id, after: record } of candidates) {
-      const before = this.#matches.get(id);
-      if (before?.[1] === record) continue;
-      const after: AnyRow | undefined = record && [id, record];
-      touched.push({ before, after, isMoved: false });
-    }
+    // `where` is asked about all of them before anything moves.
+    const touched = candidates.map(({ id, after: record }): Touched => ({
+      before: this.#matches.get(id),
+      after: record && this.#accepts(record, id) ? [id, record] : undefined,
+      isMoved: false,
+    })).filter(({ before, after }) => before?.[1] !== after?.[1]);
     try {
       this.#place(touched);
     } catch (error) {
@@ -273,21 +291,18 @@ export class RowQuery implements Query<JsonObject>, Attached, SourceOwner {
         if (isMoved) moved.push(after);
       }
     }
+    // Rows that did nothing themselves, and were pushed over the limit, or came up from below it.
+    const own = new Set(touched.map(({ after }) => after));
+    const sweep = (at: number, step: number, did: boolean, into: AnyRow[]) => {
+      for (let row = this.#sorted.at(at); row; row = this.#sorted.at(at += step)) {
+        if (own.has(row)) continue;
+        if (this.#shows(row, boundary) !== did) break;
+        into.push(row);
+      }
+    };
     if (this.#limit !== Infinity) {
-      // Rows that did nothing themselves, and were pushed over the limit, or came up from below it.
-      const own = new Set(touched.map(({ after }) => after));
-      for (let at = this.#limit; at < this.#sorted.length; at++) {
-        const row = this.#sorted.at(at) as AnyRow;
-        if (own.has(row)) continue;
-        if (!this.#shows(row, boundary)) break;
-        removed.push(row);
-      }
-      for (let at = Math.min(this.#limit, this.#sorted.length) - 1; at >= 0; at--) {
-        const row = this.#sorted.at(at) as AnyRow;
-        if (own.has(row)) continue;
-        if (this.#shows(row, boundary)) break;
-        added.push(row);
-      }
+      sweep(this.#limit, 1, true, removed);
+      sweep(Math.min(this.#limit, this.#sorted.length) - 1, -1, false, added);
     }
     return { added, removed, updated, moved };
   }

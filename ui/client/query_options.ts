@@ -60,7 +60,7 @@ export function orderOf<Rec>(orderBy: QueryOptions<Rec>["orderBy"] = []): Order<
  */
 export function limitOf(limit: number = Infinity): number {
   if (limit === Infinity || (Number.isSafeInteger(limit) && limit >= 0)) return limit;
-  throw new TypeError(`Cannot limit a query to ${limit} rows: use a whole number from 0`);
+  throw new TypeError(`Cannot limit a query to ${limit} rows`);
 }
 
 type Term = string | readonly [field: string, direction: string];
@@ -71,25 +71,26 @@ function termsOf(orderBy: TermList): (readonly [field: string, sign: number])[] 
   if (isDirected(orderBy)) return [[orderBy[0], orderBy[1] === "desc" ? -1 : 1]];
   return orderBy.flatMap((term) => {
     if (typeof term === "string" || isDirected(term)) return termsOf(term);
-    throw new TypeError(`Cannot order by ${JSON.stringify(term)}: use a field, "asc" or "desc"`);
+    throw new TypeError(`Cannot order by ${JSON.stringify(term)}`);
   });
 }
 
 /** A list of two fields is none, unless the second one is named like a direction. */
 function isDirected(orderBy: TermList): orderBy is readonly [field: string, direction: string] {
-  return orderBy.length === 2 && (orderBy[1] === "asc" || orderBy[1] === "desc");
+  const [field, direction] = orderBy;
+  return typeof field === "string" && (direction === "asc" || direction === "desc") &&
+    orderBy.length === 2;
 }
 
-/** What a field may hold, in order; arrays and objects come after, all equal. */
-const TYPES: readonly string[] = ["undefined", "boolean", "number", "string"];
+/** What a field may hold, in order. */
+const TYPES = "undefined boolean number string object";
 
 function compareValues(a: Json | undefined, b: Json | undefined): number {
   if (typeof a === "string" && typeof b === "string") return compareText(a, b);
-  const rank = rankOf(a) - rankOf(b);
-  return rank !== 0 || rankOf(a) === TYPES.length ? rank : Number(a ?? 0) - Number(b ?? 0);
+  // Arrays and objects are all equal, and so are `null` and nothing.
+  return rankOf(a) - rankOf(b) || (typeof a === "object" ? 0 : Number(a) - Number(b)) || 0;
 }
 
 function rankOf(value: Json | undefined): number {
-  const rank = TYPES.indexOf(typeof (value ?? undefined));
-  return rank === -1 ? TYPES.length : rank;
+  return TYPES.indexOf(typeof (value ?? undefined));
 }

@@ -23,7 +23,6 @@
  *
  * @module
  */
-import type { ReadonlySignal } from "@preact/signals-core";
 // @ts-types="@types/react"
 import { useMemo, useSyncExternalStore } from "react";
 import type { AnyApp } from "../../core/app.ts";
@@ -37,6 +36,7 @@ import {
 import type { ClientStatus } from "./client_status.ts";
 import type { Client } from "./create_client.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { ReadonlySignal } from "./signals.ts";
 import type { Row } from "./sorted_rows.ts";
 
 /**

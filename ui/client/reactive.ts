@@ -65,18 +65,15 @@ export class Source extends Signal<number> {
 
 /** The followers of one client's view. */
 export class Reactive implements SourceOwner {
-  readonly #view: () => View | null;
+  /** What the client shows; `null` while it does not run. */
+  readonly view: () => View | null;
+  /** Queries that somebody follows. */
+  readonly attached = new Set<Attached>();
   readonly #epoch = signal(0);
   readonly #sources = new Map<string, Source>();
-  readonly #attached = new Set<Attached>();
 
-  /** `view` gives `null` while the client does not run. */
   constructor(view: () => View | null) {
-    this.#view = view;
-  }
-
-  get view(): View | null {
-    return this.#view();
+    this.view = view;
   }
 
   /** Counts the changes of the view. */
@@ -86,25 +83,18 @@ export class Reactive implements SourceOwner {
 
   /** How many sources and queries are held. */
   get size(): number {
-    return this.#sources.size + this.#attached.size;
-  }
-
-  followRecord(entity: string, id: string): void {
-    this.#follow(rowKey(entity, id));
-  }
-
-  followCollection(entity: string): void {
-    this.#follow(collectionKey(entity));
-  }
-
-  followCount(entity: string): void {
-    this.#follow(countKey(entity));
+    return this.#sources.size + this.attached.size;
   }
 
   /** Notes that whoever reads now wants to hear of this source. */
   follow(source: Source): void {
     void source.value;
     if (!source.isWatched) void this.#epoch.value;
+  }
+
+  /** The same for what has this key: a record, a collection, or a count. */
+  followKey(key: string): void {
+    this.follow(this.#sources.get(key) ?? new Source(this, key));
   }
 
   watched(source: Source): void {
@@ -116,32 +106,20 @@ export class Reactive implements SourceOwner {
     if (this.#sources.get(source.key) === source) this.#sources.delete(source.key);
   }
 
-  attach(query: Attached): void {
-    this.#attached.add(query);
-  }
-
-  detach(query: Attached): void {
-    this.#attached.delete(query);
-  }
-
   /** The view has changed: tells everyone whom it concerns, as one batch. */
   changed(changes: Changes): void {
     try {
       untracked(() => batch(() => this.#spread(changes)));
     } finally {
-      for (const query of [...this.#attached]) query.deliver();
+      for (const query of [...this.attached]) query.deliver();
     }
-  }
-
-  #follow(key: string): void {
-    this.follow(this.#sources.get(key) ?? new Source(this, key));
   }
 
   #spread(changes: Changes): void {
     this.#epoch.value = this.epoch + 1;
     if (changes === "everything") {
       for (const source of this.#sources.values()) source.touch();
-      for (const query of this.#attached) callBack(() => query.refresh());
+      for (const query of this.attached) callBack(() => query.refresh());
       return;
     }
     const entities = Map.groupBy(changes, ({ entity }) => entity);
@@ -154,7 +132,7 @@ export class Reactive implements SourceOwner {
       }
       if (growth !== 0) this.#touch(countKey(entity));
     }
-    for (const query of this.#attached) {
+    for (const query of this.attached) {
       const own = entities.get(query.entity);
       if (own !== undefined) callBack(() => query.apply(own));
     }
@@ -165,11 +143,12 @@ export class Reactive implements SourceOwner {
   }
 }
 
-/** No record has these keys: an id is not empty, and holds no control characters. */
-function collectionKey(entity: string): string {
+/** The key of a collection. No record has it, as no id is empty. */
+export function collectionKey(entity: string): string {
   return rowKey(entity, "");
 }
 
-function countKey(entity: string): string {
+/** The key of the number of records. No record has it: an id holds no control characters. */
+export function countKey(entity: string): string {
   return rowKey(entity, "\0");
 }

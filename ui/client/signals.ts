@@ -1,11 +1,21 @@
 /** Signals: values that know who reads them. Those of `@preact/signals-core`, so that they mix. */
 import * as core from "@preact/signals-core";
-import type { ReadonlySignal, Signal } from "@preact/signals-core";
 
 /** A value that can be read and followed, and not set. */
-export type { ReadonlySignal };
+export interface ReadonlySignal<T> {
+  /** The value; an effect that reads it runs again when it is another one. */
+  readonly value: T;
+  /** The value, without following it. */
+  peek(): T;
+  /** Calls at once, and again with each new value; returns how to stop. */
+  subscribe(listener: (value: T) => void): () => void;
+}
+
 /** A value that can be read, set and followed. */
-export type { Signal };
+export interface Signal<T> extends ReadonlySignal<T> {
+  /** The value. */
+  value: T;
+}
 
 /**
  * Makes a value that tells its readers when it changes.

@@ -24,21 +24,17 @@
  *
  * @module
  */
-import type { ReadonlySignal } from "@preact/signals-core";
-import {
-  type Accessor,
-  createComputed,
-  createMemo,
-  createSignal,
-  onCleanup,
-  untrack,
-} from "solid-js";
+import { createComputed, createMemo, createSignal, onCleanup, untrack } from "solid-js";
 import type { AnyApp } from "../../core/app.ts";
 import { type CollectionName, type RecordIn, recordSignal, rowsSignal } from "./client_signals.ts";
 import type { ClientStatus } from "./client_status.ts";
 import type { Client } from "./create_client.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { ReadonlySignal } from "./signals.ts";
 import type { Row } from "./sorted_rows.ts";
+
+/** Solid's accessor: a call gives the value, and follows it. */
+export type Accessor<T> = () => T;
 
 /**
  * The rows of a query. Options may come from an accessor: what it reads makes a new query.

@@ -96,11 +96,7 @@ export class SortedRows<Rec> {
     const chunk = this.#chunks[where] ?? [];
     chunk.splice(place, 1);
     this.#length--;
-    const next = this.#chunks[where + 1] ?? [];
-    if (chunk.length > 0 && chunk.length + next.length > CHUNK_ROWS_MAX / 2) return;
-    // Small neighbours become one, or a list that shrinks would end as many chunks of one row.
-    chunk.push(...next);
-    this.#chunks.splice(where, 2, ...(chunk.length > 0 ? [chunk] : []));
+    if (chunk.length === 0) this.#chunks.splice(where, 1);
   }
 
   /** Whether a row stands right between the neighbours of a place. */

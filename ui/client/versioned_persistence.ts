@@ -76,27 +76,25 @@ export class VersionedPersistence implements Persistence {
     return upgraded;
   }
 
+  /** As the inner storage's; what is put carries this version. */
   saveQueue(batches: readonly PersistBatch[]): Promise<void> {
     return this.#inner.saveQueue(batches.map((batch) => this.#marked(batch)));
   }
 
-  saveRows(moves: readonly ReplicaMove[]): Promise<void> {
+  /** As the inner storage's; rows of another version there are replaced as a whole. */
+  async saveRows(moves: readonly ReplicaMove[]): Promise<void> {
     const { version } = this.#app;
-    const mark = markText({
-      code: version,
-      server: Math.max(version, this.#source.serverVersion()),
-    });
-    const isSame = mark === this.#stored;
-    this.#stored = mark;
-    // All rows, where storage has those of another version: these changes would not fit on them.
-    const fitting: readonly ReplicaMove[] = isSame
+    const server = Math.max(version, this.#source.serverVersion());
+    const mark = markText({ code: version, server });
+    const isFitting = mark === this.#stored || moves.some(({ kind }) => kind === "snapshot");
+    const fitting: readonly ReplicaMove[] = isFitting
       ? moves
       : [{ kind: "snapshot", ...this.#source.replica() }];
-    return this.#inner.saveRows(
-      fitting.map((move) => ({ ...move, epoch: mark + move.epoch })),
-    );
+    await this.#inner.saveRows(fitting.map((move) => ({ ...move, epoch: mark + move.epoch })));
+    this.#stored = mark;
   }
 
+  /** Lets go of the storage. */
   close(): Promise<void> {
     return this.#inner.close();
   }

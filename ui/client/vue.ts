@@ -24,13 +24,13 @@
  *
  * @module
  */
-import type { ReadonlySignal } from "@preact/signals-core";
 import { computed, type MaybeRefOrGetter, type ShallowRef, shallowRef, toValue, watch } from "vue";
 import type { AnyApp } from "../../core/app.ts";
 import { type CollectionName, type RecordIn, recordSignal, rowsSignal } from "./client_signals.ts";
 import type { ClientStatus } from "./client_status.ts";
 import type { Client } from "./create_client.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { ReadonlySignal } from "./signals.ts";
 import type { Row } from "./sorted_rows.ts";
 
 /**

@@ -7,8 +7,23 @@ interface Stored {
   readonly documentName: string;
   readonly state: Uint8Array;
 }
+interface Session {
+  handleMessage(bytes: Uint8Array): void;
+  handleClose(event: { code: number; reason: string }): void;
+}
 interface HocuspocusServer {
-  readonly Server: new (options: object) => { listen(): Promise<unknown> };
+  readonly Hocuspocus: new (options: object) => {
+    handleConnection(socket: unknown, request: Request): Session;
+  };
+}
+interface Socket {
+  on(name: "message", listener: (bytes: Uint8Array) => void): void;
+  on(name: "close", listener: (code: number, reason: Uint8Array) => void): void;
+}
+interface Ws {
+  readonly WebSocketServer: new (options: { host: string; port: number }) => {
+    on(name: "connection", listener: (socket: Socket) => void): void;
+  };
 }
 interface DatabaseExtension {
   readonly Database: new (options: {
@@ -32,10 +47,11 @@ export const hocuspocus: Peer = {
     "@hocuspocus/server": "4.7.0",
     "@hocuspocus/provider": "4.8.0",
     "@hocuspocus/extension-database": "4.7.0",
+    "ws": "8.23.0",
   },
   durability: "SQLite, the whole document 2 to 10 s later",
   async serve(load, folder) {
-    const { Server } = await load("@hocuspocus/server") as HocuspocusServer;
+    const { Hocuspocus } = await load("@hocuspocus/server") as HocuspocusServer;
     const { Database } = await load("@hocuspocus/extension-database") as DatabaseExtension;
     const db = new DatabaseSync(`${folder}/hocuspocus.db`);
     db.exec("CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, data BLOB NOT NULL)");
@@ -52,11 +68,16 @@ export const hocuspocus: Peer = {
         return Promise.resolve();
       },
     });
-    const server = new Server({
-      ...{ address: "127.0.0.1", port, quiet: true },
-      extensions: [database],
+    // Its own server is for Node alone; on other runtimes sockets are handed to it like this.
+    const server = new Hocuspocus({ quiet: true, extensions: [database] });
+    const { WebSocketServer } = await load("ws") as Ws;
+    new WebSocketServer({ host: "127.0.0.1", port }).on("connection", (socket) => {
+      const session = server.handleConnection(socket, new Request("http://127.0.0.1/"));
+      socket.on("message", (bytes) => session.handleMessage(new Uint8Array(bytes)));
+      socket.on("close", (code, reason) => {
+        session.handleClose({ code, reason: new TextDecoder().decode(reason) });
+      });
     });
-    await server.listen();
     return port;
   },
   async connect(load, port) {

@@ -11,6 +11,8 @@ export interface BenchRecord {
 export interface PeerClient {
   /** Writes a record to its own copy and sends it; a promise when it should be let breathe. */
   put(id: string, record: BenchRecord): void | Promise<void>;
+  /** Does some writes as one, where the system can. */
+  batch?(writes: () => void): void;
   get(id: string): BenchRecord | undefined;
   count(): number;
   /** Calls back whenever its copy may have changed. */
@@ -25,6 +27,13 @@ export interface PeerClient {
 /** Loads a module of the system's packages. */
 export type Load = (name: string) => Promise<unknown>;
 
+/** A client without a network that holds some records already. */
+export interface LocalClient {
+  put(id: string, record: BenchRecord): void | Promise<unknown>;
+  /** The titles of the ten records of the lowest rank that are not done. */
+  top(): readonly string[];
+}
+
 /** A system in the comparison. */
 export interface Peer {
   readonly name: string;
@@ -33,11 +42,17 @@ export interface Peer {
   /** What has happened to a write when another client sees it. */
   readonly durability: string;
   /** What to run in place of {@linkcode Peer.serve}: prints its address or port on its first line. */
-  readonly command?: (folder: string) => readonly string[];
+  readonly command?: (folder: string, origin: string) => readonly string[];
+  /** What brings the records of a JSON file into a data folder before it is served. */
+  readonly seed?: (file: string, folder: string) => readonly string[];
   /** Serves a data folder on a free port. */
   serve(load: Load, folder: string): Promise<number>;
   /** A client; resolves when it has what the server has, as far as the system can tell. */
   connect(load: Load, port: number): Promise<PeerClient>;
+  /** A client that holds the first `size` records, where the system has local queries or reads. */
+  local?(load: Load, size: number): Promise<LocalClient>;
+  /** One bare socket that hears of every write; `heard` is called for each message. */
+  subscribe?(port: number, number: number, heard: () => void): Promise<void>;
 }
 
 /** The n-th record of every system. */
@@ -60,4 +75,20 @@ export async function freePort(): Promise<number> {
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Opens a socket on which the server speaks first, or nobody does. */
+export async function openSocket(
+  url: string,
+  heard: (bytes: Uint8Array) => void,
+): Promise<WebSocket> {
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = ({ data }) => heard(new Uint8Array(data));
+  await new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve();
+    socket.onclose = () => reject(new Error("a socket was refused"));
+  });
+  socket.onclose = null;
+  return socket;
 }

@@ -2,16 +2,18 @@
 import { createRequire } from "node:module";
 import { createServer } from "node:http";
 import process from "node:process";
-import type { BenchRecord, Peer } from "./peer.ts";
+import { benchId, type BenchRecord, benchRecord, openSocket, type Peer } from "./peer.ts";
 
 /** What is used of a Yjs document. */
 export interface YDocument {
   getMap(name: string): YMap;
+  transact(work: () => void): void;
   destroy(): void;
 }
 interface YMap {
   set(id: string, record: BenchRecord): void;
   get(id: string): BenchRecord | undefined;
+  values(): Iterable<BenchRecord>;
   readonly size: number;
   observe(listener: () => void): void;
 }
@@ -69,6 +71,22 @@ export const yWebsocket: Peer = {
     await new Promise<void>((resolve) => provider.on("sync", (isSynced) => isSynced && resolve()));
     return documentClient(doc, provider);
   },
+  async local(load, size) {
+    const { Doc } = await load("yjs") as Yjs;
+    const items = new Doc().getMap("item");
+    for (let n = 0; n < size; n++) items.set(benchId(n), benchRecord(n));
+    return {
+      put: (id, record) => items.set(id, record),
+      // It has no queries: whoever wants one reads everything.
+      top: () => {
+        const open = [...items.values()].filter(({ done }) => !done);
+        return open.sort((a, b) => a.rank - b.rank).slice(0, 10).map(({ title }) => title);
+      },
+    };
+  },
+  async subscribe(port, _number, heard) {
+    await openSocket(`ws://127.0.0.1:${port}/bench`, heard);
+  },
 };
 
 /** A client whose copy is a map in a Yjs document. */
@@ -79,6 +97,7 @@ export function documentClient(
   const items = doc.getMap("item");
   return {
     put: (id, record) => items.set(id, record),
+    batch: (writes) => doc.transact(writes),
     get: (id) => items.get(id),
     count: () => items.size,
     onChange: (listener) => items.observe(listener),
