@@ -321,7 +321,8 @@ export class ClientState {
 
   #confirm(entries: readonly Pending[], effects: ReadonlyMap<string, readonly Effect[]>): void {
     for (const { mutation } of entries) {
-      this.#options.output.settled({ mutation, effects: effects.get(mutation.id) ?? [] });
+      const did = effects.get(mutation.id) as readonly Effect[];
+      this.#options.output.settled({ mutation, effects: did });
     }
   }
 

@@ -37,7 +37,7 @@ const CACHE = join(ROOT, "build", "bench");
 const INSTALL_MS_MAX = 150_000;
 const START_MS_MAX = 20_000;
 /** How long bringing records to a server may take, in milliseconds. */
-const FILL_MS_MAX = 60_000;
+const FILL_MS_MAX = 45_000;
 /** How long one measure may take, in milliseconds. */
 const MEASURE_MS_MAX = 100_000;
 

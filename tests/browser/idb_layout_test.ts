@@ -107,7 +107,7 @@ layoutTest(
         const rows = stored?.replica.rows.map(({ id, json }) => `${id} ${json}`) ?? [];
         return [stored?.replica.cursor, rows.toSorted()] as const;
       }, [cursor, count] as const);
-    const expected = (end: number): readonly [number, readonly string[]] => {
+    const expected = (end: number): [number, string[]] => {
       const rows = new Map<string, string>();
       for (let i = 0; i < end; i++) {
         if (i % 100 === 0) rows.delete("r0");
@@ -219,10 +219,7 @@ layoutTest(
     await eventually(() => orphansOf(b), ["a-1", "a-2"]);
     // They are held: neither this tab nor a new one is given them again.
     const c = await openTab();
-    assertEquals(
-      await c.evaluate(async () => (await storagePage.storage("shared").load())?.pending),
-      [],
-    );
+    assertEquals(await c.evaluate(() => storagePage.storage("shared").load()), null);
     assertEquals([await orphansOf(b), await orphansOf(c)], [[], []]);
     const lines = await b.evaluate(async () => {
       const { identity, queued, step } = storagePage.build;

@@ -73,6 +73,21 @@ Deno.test("the other row, one row more and another order are differences [S20]",
   assertStrictEquals(differs([note(1, "n0"), { ...note(2, "n1"), entity: "counter" }]), 1);
 });
 
+Deno.test("a deletion is compared like any other change [S20]", () => {
+  const rig = new ClientRig();
+  rig.goLive({ cursor: 2 });
+  const row = { entity: "note", id: "a", before: { title: "t" } } as const;
+  rig.receive(pokeOf([noteChange(1, "a", row.before, 1), noteChange(2, "b", row.before, 1)]));
+  const mutation = rig.mutate("note.clear");
+  confirmOne(rig, mutation, noteChange(3, "a", null, START_MS));
+  const gone = { ...row, after: undefined };
+  assertEquals(rig.divergences, [{
+    mutation,
+    expected: [gone, { ...gone, id: "b" }],
+    actual: [gone],
+  }]);
+});
+
 Deno.test("a rule that reads a whole collection is run on all of it [S20]", () => {
   const rig = liveRig();
   const total = (cursor: number, value: number) => counterChange(cursor, value, "total");

@@ -43,17 +43,23 @@ import app from "./app";
 
 const url = new URLSearchParams(location.search).get("server") ?? "";
 export const client = createClient(app, { url, scope: "home", persistence: "memory" });
-const add = (id: string, title: string) =>
-  client.collection("todo").put(id, { title, done: false });
-const toggle = (id: string) => client.mutate("todo.toggle", { id });
+const started = client.start();
+const add = async (id: string, title: string) => {
+  await started;
+  await client.collection("todo").create({ title, done: false }, id).stored;
+};
+const toggle = async (id: string) => {
+  await client.mutate("todo.toggle", { id });
+};
 Object.assign(globalThis, { add, toggle });
 `;
 
-const PLAIN = `import { client } from "./client";
+const PLAIN = `import { effect } from "@driftless/driftless";
+import { client } from "./client";
 
 const query = client.query("todo", { orderBy: "title" });
-query.rows.subscribe((rows) => {
-  const texts = rows.map(([, { title, done }]) => \`\${title} \${done ? "done" : "open"}\`);
+effect(() => {
+  const texts = query.value.map(([, { title, done }]) => \`\${title} \${done ? "done" : "open"}\`);
   document.body.textContent = texts.join(", ");
 });
 `;
