@@ -55,7 +55,8 @@ export {
 export type { Migration, MutationMigration, RecordMigration } from "./core/app_versions.ts";
 export { DriftlessError, ERROR_STATUS, type ErrorCode, Rejection } from "./core/errors.ts";
 export type { Json, JsonObject } from "./core/json.ts";
-export type { RejectedMutation } from "./core/client_output.ts";
+export type { Change } from "./core/change.ts";
+export type { RejectedMutation, SettledMutation } from "./core/client_output.ts";
 export type { Divergence } from "./core/confirmation.ts";
 export type { Effect } from "./core/effects.ts";
 export type { Mutation } from "./core/mutation.ts";
@@ -70,6 +71,7 @@ export type {
 } from "./core/persistence.ts";
 export type { QueueEntry } from "./core/quarantine.ts";
 export type { Pending, PendingState } from "./core/queue.ts";
+export type { SnapshotRow } from "./core/snapshot.ts";
 export type { ViewChange } from "./core/view.ts";
 export type { History } from "./ui/client/history.ts";
 export type { MutationQueue } from "./ui/client/mutation_queue.ts";
@@ -96,6 +98,7 @@ export {
 } from "./ui/client/signals.ts";
 export type { Order, Row } from "./ui/client/sorted_rows.ts";
 export { AlreadyStartedError, NotStartedError } from "./ui/client/client_errors.ts";
+export type { Standing } from "./ui/client/stored_rows.ts";
 export { IdbPersistence } from "./ui/client/idb_persistence.ts";
 export type { Presence } from "./ui/client/presence.ts";
 export { MemoryPersistence } from "./ui/client/memory_persistence.ts";

@@ -215,6 +215,8 @@ class NodeListener implements Listener {
 
   #stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // Deno's `close` waits for those that only keep a connection for later.
+    this.#server.closeIdleConnections();
     return closeWithin(graceMs, closed, this.#sockets, () => {
       for (const tcp of this.#undecided) tcp.destroy();
       this.#server.closeAllConnections();

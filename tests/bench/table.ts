@@ -54,6 +54,9 @@ const QUICK_SCALE = 0.1;
 /** A system that lags by less than this is not said to be better: rounds differ by as much. */
 const LEVEL = 0.95;
 
+const SYNC_WHY = "it opens one WebSocket and nothing else; Driftless asks for a ticket over HTTP " +
+  "first, so that nothing secret stands in an address, and for large gaps for a snapshot";
+
 /** Why another system is better, where one is: by row, then by system, or for all of them. */
 const WHY: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   writes: {
@@ -61,11 +64,11 @@ const WHY: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       "it stores bare rows; Driftless also orders, validates, dedupes, logs and tells others",
     "*": "it answers before anything is on the disk; Driftless waits for fsync and then tells",
   },
-  sync: {
-    "*": "it sends less beside the records: no HTTP request and no check of who asks",
-  },
-  large: { "*": "its document is one binary text that is sent as it is stored" },
+  sync: { "*": SYNC_WHY },
+  large: { "*": SYNC_WHY },
   idle: { "*": "it keeps no session, limits or outbox for each connection" },
+  fan: { "*": "it tells before anything is on the disk; Driftless commits and fsyncs first" },
+  crowd: { "*": "it tells before anything is on the disk; Driftless commits and fsyncs first" },
   local: { "*": "it keeps rows without rules, queue and history" },
 };
 
@@ -200,11 +203,15 @@ function print({ rows, systems }: Results): void {
     console.log(`| ${name} | ${figure(row.driftless)} | ${cells.join(" | ")} |`);
   }
   for (const { name, durability } of systems) console.log(`${name}: ${durability}`);
-  for (const row of rows) {
-    for (const { system, why } of row.others) {
-      if (why !== undefined) console.log(`${keyOf(row)}, ${system}: ${why}`);
-    }
-  }
+  const reasons = new Set(
+    rows.flatMap((row) =>
+      row.others.flatMap(({ system, why }) =>
+        why === undefined ? [] : [`${row.group}, ${system}: ${why}`]
+      )
+    ),
+  );
+  if (reasons.size > 0) console.log("Where another one is better, or absent:");
+  for (const reason of reasons) console.log(`  ${reason}`);
 }
 
 /** A figure with three digits that count. */

@@ -307,8 +307,10 @@ Deno.test("a server that falls silent is pinged, then given up", async () => {
   await using end = await LiveEnd.start();
   using probe = new Probe({ liveUrl: end.liveUrl, heartbeatMs: 30 });
   probe.connection.open();
-  await until(() => probe.count("opened") === 2);
-  assertEquals(probe.log.slice(0, 3), ["opened", "closed", "opened"]);
+  await until(() => probe.count("opened") >= 2);
+  // On a slow machine a try may be given up before it is open.
+  const log = probe.log.filter((entry) => entry !== "refused unavailable");
+  assertEquals(log.slice(0, 3), ["opened", "closed", "opened"]);
   assertEquals(end.messages[0], { kind: "ping" });
 });
 
@@ -316,7 +318,7 @@ Deno.test("a server that answers pings is kept", async () => {
   await using end = await LiveEnd.start((socket) => {
     socket.send(encodeDown(0, { kind: "pong", time: 0 }));
   });
-  using probe = new Probe({ liveUrl: end.liveUrl, heartbeatMs: 1_000 });
+  using probe = new Probe({ liveUrl: end.liveUrl, heartbeatMs: 2_000 });
   probe.connection.open();
   await until(() => probe.count("pong") === 2);
   assertEquals(probe.log, ["opened", "pong", "pong"]);

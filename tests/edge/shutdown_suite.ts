@@ -16,7 +16,7 @@ export const SHUTDOWN_CASES: readonly ListenerCase[] = [
         const idle = await RawPeer.connect(host.port);
         idle.write(GET);
         await idle.until("hello");
-        const done = shutdown(host, 5000);
+        const done = shutdown(host, 60_000);
         assert.equal(host.listener.shutdown(0), host.listener.shutdown(0));
         assert.equal(await socket.closeCode(), 1001);
         socket.write(frame(OPCODE.close, Uint8Array.of(0x03, 0xe9)));

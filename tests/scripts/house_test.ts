@@ -131,3 +131,9 @@ Deno.test("the public module loads no framework", async () => {
     [],
   );
 });
+
+Deno.test("importProblem lets the client's file storage use the modules of a server, and no other file", () => {
+  const edge = { specifier: "node:fs/promises", isTypeOnly: false };
+  assertEquals(importProblem({ ...edge, from: "ui/client/file_persistence.ts" }), null);
+  assert(importProblem({ ...edge, from: "ui/client/idb_persistence.ts" }) !== null);
+});

@@ -90,7 +90,11 @@ export class StatusBoard {
   #show(next: ClientStatus): void {
     const before = this.#signal.peek();
     const names = Object.keys(next) as (keyof ClientStatus)[];
-    if (names.some((name) => next[name] !== before[name])) this.#signal.value = next;
+    if (names.every((name) => next[name] === before[name])) return;
+    // An effect of the app that throws must not stop the engine.
+    callBack(() => {
+      this.#signal.value = next;
+    });
   }
 }
 

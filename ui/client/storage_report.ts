@@ -44,5 +44,8 @@ export function noteStorage(name: string, isEmpty: boolean): DriftlessError | nu
     // Without it an eviction goes unnoticed.
     return null;
   }
-  return new DriftlessError("storage_evicted", "The storage was cleared: what was not sent is lost");
+  return new DriftlessError(
+    "storage_evicted",
+    "The storage was cleared: what was not sent is lost",
+  );
 }

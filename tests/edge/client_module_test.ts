@@ -1,0 +1,36 @@
+/** The client as a server hands it out: a module that pages of its own and of listed origins load. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { CLIENT_URL } from "../../scripts/bundle_size.ts";
+import { buildAssets } from "../../scripts/build.ts";
+import { ROOT } from "../../scripts/steps.ts";
+import { ORIGIN, withDoors } from "./served_app.ts";
+
+const { assets } = await buildAssets(ROOT);
+
+Deno.test("the client is a script that is checked for news, and is no other type", async () => {
+  await withDoors({ assets }, async ({ get }) => {
+    const response = await get(CLIENT_URL);
+    assertEquals(response.status, 200);
+    assertEquals(response.headers.get("content-type"), "text/javascript; charset=utf-8");
+    assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+    assertEquals(response.headers.get("cache-control"), "no-cache");
+    assertEquals(response.headers.get("etag"), assets[CLIENT_URL]?.etag);
+    assertStringIncludes(await response.text(), "createClient");
+    const headers = { "if-none-match": response.headers.get("etag") ?? "" };
+    assertEquals((await get(CLIENT_URL, { headers })).status, 304);
+  });
+});
+
+Deno.test("a page of a listed origin may import the client, another one may not", async () => {
+  await withDoors({ assets }, async ({ get }) => {
+    const listed = await get(CLIENT_URL, { headers: { origin: ORIGIN } });
+    assertEquals(listed.status, 200);
+    assertEquals(listed.headers.get("access-control-allow-origin"), ORIGIN);
+    assertStringIncludes(listed.headers.get("vary") ?? "", "Origin");
+    await listed.body?.cancel();
+    const other = await get(CLIENT_URL, { headers: { origin: "https://other.example" } });
+    assertEquals(other.status, 403);
+    assertEquals(other.headers.get("access-control-allow-origin"), null);
+    await other.body?.cancel();
+  });
+});
