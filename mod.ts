@@ -55,7 +55,7 @@ export {
 export type { Migration, MutationMigration, RecordMigration } from "./core/app_versions.ts";
 export { DriftlessError, ERROR_STATUS, type ErrorCode, Rejection } from "./core/errors.ts";
 export type { Json, JsonObject } from "./core/json.ts";
-export type { Change } from "./core/change.ts";
+export type { Change, ChangeOp } from "./core/change.ts";
 export type { RejectedMutation, SettledMutation } from "./core/client_output.ts";
 export type { Divergence } from "./core/confirmation.ts";
 export type { Effect } from "./core/effects.ts";

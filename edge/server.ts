@@ -8,11 +8,11 @@ export { type Asset, createHandler, type Handler, type HandlerOptions } from "./
 export type { Identity } from "./identity.ts";
 export { createLog, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { type RunningServer, serve, type ServeOptions } from "./serve.ts";
-export type { Peer, Upgrade } from "./socket.ts";
-export type { SqlDatabase } from "./sql.ts";
+export type { Peer, Socket, SocketHandlers, Upgrade } from "./socket.ts";
+export type { SqlDatabase, SqlStatement } from "./sql.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
 export { MemoryStore } from "../core/memory_store.ts";
-export type { Change, LogHead } from "../core/change.ts";
+export type { Change, ChangeOp, LogHead } from "../core/change.ts";
 export type {
   ClientRecord,
   Outcome,

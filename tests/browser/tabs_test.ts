@@ -143,7 +143,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     const paused = new Promise<void>((resolve) =>
       devtools.once("Debugger.paused", () => resolve())
     );
-    const stopping = page.evaluate("(() => { debugger; })()");
+    const stopping = page.evaluate("(() => { debugger; })()").catch(() => {});
     await paused;
     return async () => {
       await devtools.send("Debugger.resume");

@@ -148,8 +148,7 @@ export class ClientNode {
     const { world, options } = this.#parts;
     const { machine } = this;
     if (machine === null) return;
-    const { curateChance } = options;
-    const isCare = curateChance > 0 && world.prng.chance(curateChance);
+    const isCare = options.curateChance > 0 && world.prng.chance(options.curateChance);
     this.#touch();
     if (isCare && curate(world, machine, this.witness)) return;
     const tag = `${this.name}-${++this.#tags}`;
