@@ -43,6 +43,7 @@ export class ClientEngine {
   readonly #options: ClientOptions;
   readonly #events: EngineEvents;
   readonly #scope: string;
+  readonly #http: HttpSync;
   readonly #rounds: HttpRounds;
   readonly #live: Connection;
   readonly #kept: ChosenPersistence;
@@ -71,7 +72,7 @@ export class ClientEngine {
     this.#events = events;
     this.#scope = checkScope(options.scope);
     const { token, url = globalThis.location?.origin } = options;
-    const http = new HttpSync({
+    const http = this.#http = new HttpSync({
       url,
       fetch: options.fetch ?? ((...args) => fetch(...args)),
       token: async () => typeof token === "function" ? await token() : token,
@@ -249,7 +250,11 @@ export class ClientEngine {
         changed: (changes) => this.#notify(changes),
         rejected: (rejected) => this.#events.rejected(rejected),
         settled: (settled) => this.#events.settled(settled),
-        diverged: (divergence) => callBack(this.#options.onDiverged, divergence),
+        diverged: (divergence) => {
+          // A server of another version may well come to something else.
+          if (this.#http.serverVersion !== this.#app.version) return;
+          callBack(this.#options.onDiverged, divergence);
+        },
         synced: (cursor) => this.#synced(cursor),
         failed: (error, retryAfterMs) => this.#failure = { error, retryAfterMs },
         event: (topic, data) => this.#events.event(topic, data),
