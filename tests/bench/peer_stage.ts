@@ -78,7 +78,7 @@ export async function startPeer(
   env: Readonly<Record<string, string>> = {},
 ): Promise<PeerServer> {
   const [program = "", ...args] = peer.command?.(data, origin) ??
-    [...BUN, "entry.mjs", peer.name, "serve", data];
+    [...await bunWords(), "entry.mjs", peer.name, "serve", data];
   const child = new Deno.Command(program, {
     args,
     cwd: folderOf(peer),
@@ -124,7 +124,7 @@ export async function measurePeer(
   options: MeasureOptions = {},
 ): Promise<Figures> {
   const { answer = () => {}, env = {}, limitMs = MEASURE_MS_MAX } = options;
-  const [program = "", ...words] = BUN;
+  const [program = "", ...words] = await bunWords();
   const child = new Deno.Command(program, {
     args: [...words, "entry.mjs", peer.name, measure, ...args.map(String)],
     cwd: folderOf(peer),
@@ -206,15 +206,20 @@ async function seed(peer: Peer, data: string, records: number): Promise<void> {
   }
 }
 
-const BUN: readonly string[] = await hasBun() ? ["bun"] : ["npx", "-y", "bun@1.4.5"];
+let bun: Promise<readonly string[]> | undefined;
 
-async function hasBun(): Promise<boolean> {
-  try {
-    const bun = new Deno.Command("bun", { args: ["--version"], stdout: "null", stderr: "null" });
-    return (await bun.output()).success;
-  } catch {
-    return false;
-  }
+/** The words that start Bun; elsewhere it comes from npm. */
+function bunWords(): Promise<readonly string[]> {
+  const probe = async () => {
+    const command = new Deno.Command("bun", {
+      args: ["--version"],
+      stdout: "null",
+      stderr: "null",
+    });
+    const isThere = await command.output().then(({ success }) => success, () => false);
+    return isThere ? ["bun"] : ["npx", "-y", "bun@1.4.5"];
+  };
+  return bun ??= probe();
 }
 
 function folderOf({ name }: Peer): string {
@@ -226,8 +231,9 @@ function memoryOf(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
 }
 
-/** What went wrong, in one line, without the places of this machine. */
+/** What went wrong, in one line, without places of this machine and its network. */
 function lastLine(text: string): string {
-  const lines = text.trim().split("\n").filter((line) => /error/i.test(line));
-  return (lines.at(-1) ?? text.trim().split("\n").at(-1) ?? "").replaceAll(ROOT, "").slice(0, 160);
+  const lines = text.trim().split("\n");
+  const line = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "";
+  return line.replaceAll(/\w+:\/\/\S+|(?:\/[\w.@-]+){2,}/g, "…").slice(0, 160);
 }

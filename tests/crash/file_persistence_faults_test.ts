@@ -46,6 +46,31 @@ for (const [name, save] of Object.entries(SAVES)) {
   }
 }
 
+Deno.test("FilePersistence does not come back with a step that it refused", () =>
+  inFolder(async (folder) => {
+    for (const call of [1, 2]) {
+      const path = join(folder, `${call}.log`);
+      const storage = await opened(path);
+      const faults = { ...noFaults(), from: call, to: call };
+      const refused = step({ put: [queued(3)] });
+      const code = await withFaults(
+        faults,
+        () =>
+          storage.saveQueue([refused]).then(() => "none", (error: DriftlessError) => error.code),
+      );
+      assertEquals(code, "store_failed", faults.names.join(" "));
+      await storage.close();
+      const ids = async () => (await storage.load())?.pending.map(({ id }) => id);
+      assertEquals(await ids(), ["m1", "m2"], `call ${call}`);
+      await withFaults({ ...faults, calls: 0 }, () => storage.saveQueue([refused]).catch(() => {}));
+      // A new file is made of what is known, which must not be what was refused.
+      await storage.saveRows([snapshot(9, [])]);
+      await storage.close();
+      assertEquals(await ids(), ["m1", "m2"], `call ${call}, after a new file`);
+      await storage.close();
+    }
+  }));
+
 Deno.test("FilePersistence has a step on the disk before it says so, and a new file before its name", () =>
   inFolder(async (folder) => {
     const expected: Readonly<Record<string, readonly string[]>> = {
