@@ -136,20 +136,6 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
       await devtools.send("Page.setWebLifecycleState", { state: "active" });
     };
   },
-  // As a page that hangs, or is frozen by a browser that does not tell: no event says so. In a task of
-  // its own, for a page that stops between two calls of a transaction keeps its locks on the storage.
-  async stopped(page, devtools) {
-    await devtools.send("Debugger.enable");
-    const paused = new Promise<void>((resolve) =>
-      devtools.once("Debugger.paused", () => resolve())
-    );
-    const stopping = page.evaluate("(() => { debugger; })()").catch(() => {});
-    await paused;
-    return async () => {
-      await devtools.send("Debugger.resume");
-      await stopping;
-    };
-  },
 };
 
 tabsTest("five tabs have one connection, and each shows what any of them did", async (stage) => {
@@ -179,8 +165,16 @@ for (const count of [2, 5]) {
         await appended(stage, names.slice(1), BURST_ENTRIES);
         for (const page of others) await page.evaluate(() => tab.stop());
         await Promise.all(bursts.slice(1));
-        // Without the old leader, and with a connection of their own.
-        await settled(others);
+        // Without the old leader, and with a connection of their own. A frozen page may thaw by itself
+        // and go on, so that what it makes is left aside.
+        const made = stage.durable.filter((entry) => !entry.startsWith("tab0-"));
+        for (const page of others) {
+          await eventually(async () => {
+            const shown = new Set(await entries(page));
+            return made.filter((entry) => !shown.has(entry));
+          }, []);
+          await eventually(() => page.evaluate(() => tab.client.pending.length), 0);
+        }
         await bringBack?.();
         const left = bringBack === null ? others : pages;
         if (bringBack !== null) {
