@@ -1,4 +1,9 @@
-/** The program `driftless`. */
+/**
+ * The program `driftless`: the whole backend of an app, and what an operator needs besides. `--help`
+ * tells of its commands.
+ *
+ * @module
+ */
 import process from "node:process";
 import { run } from "./edge/command_line.ts";
 import { assets } from "./edge/assets_gen.ts";

@@ -10,6 +10,26 @@
  * view ← rebase ← snapshot ← poke ← change log ← server: authorise, order, run, commit, acknowledge
  * ```
  *
+ * | to …                                   | there is                                               |
+ * | -------------------------------------- | ------------------------------------------------------ |
+ * | say what the app is                    | {@linkcode collection}, {@linkcode defineApp}          |
+ * | refuse a mutation by a rule            | {@linkcode Rejection}                                  |
+ * | bring old records to a new version     | {@linkcode Migration}                                  |
+ * | open the app on a device               | {@linkcode createClient}, {@linkcode ClientOptions}    |
+ * | read and write records                 | {@linkcode CollectionView}, {@linkcode Entity}         |
+ * | keep a list up to date                 | {@linkcode Query}, {@linkcode QueryOptions}            |
+ * | show what waits, and act on refusals   | {@linkcode MutationQueue}, {@linkcode QueueEntry}      |
+ * | undo and redo                          | {@linkcode History}, {@linkcode UndoFunction}          |
+ * | show who else is there                 | {@linkcode Presence}                                   |
+ * | show how the connection is             | {@linkcode ClientStatus}, {@linkcode StorageReport}    |
+ * | follow any of it                       | {@linkcode effect}, {@linkcode computed}               |
+ * | choose where a device keeps its data   | {@linkcode IdbPersistence}, {@linkcode MemoryPersistence} |
+ * | tell errors apart                      | {@linkcode DriftlessError}, {@linkcode ERROR_STATUS}   |
+ *
+ * `./react`, `./preact`, `./vue`, `./solid` and `./svelte` bind a client to a framework; `./file` keeps
+ * the data of a client on Deno or Bun; `./sync` is a client of fewer bytes, without what only a user
+ * interface asks for.
+ *
  * @example An app file
  * ```ts
  * import { collection, defineApp } from "@driftless/driftless";
@@ -27,6 +47,25 @@
  *     },
  *   },
  * });
+ * ```
+ *
+ * @example A client that works while there is no server
+ * ```ts
+ * import { collection, createClient, defineApp } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
+ * const app = defineApp({ name: "todos", collections: { todo } });
+ * const client = createClient(app, { url: "http://127.0.0.1:8000", persistence: "memory" });
+ * client.setOffline(true);
+ * await client.start();
+ *
+ * const open = client.query("todo", { where: { done: false }, orderBy: "title" });
+ * await client.collection("todo").create({ title: "Feed the cat", done: false }).stored;
+ * if (open.value.length !== 1 || client.queue.list()[0]?.state !== "queued") throw new Error();
+ * await client.history.undo();
+ * if (open.value.length !== 0) throw new Error();
+ * await client.stop();
  * ```
  *
  * @module
@@ -71,6 +110,12 @@ export type {
 } from "./core/persistence.ts";
 export type { QueueEntry } from "./core/quarantine.ts";
 export type { Pending, PendingState } from "./core/queue.ts";
+export type {
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaProps,
+  StandardSchemaResult,
+} from "./core/schema.ts";
 export type { SnapshotRow } from "./core/snapshot.ts";
 export type { ViewChange } from "./core/view.ts";
 export type { History } from "./ui/client/history.ts";

@@ -3,11 +3,11 @@
  *
  * One file defines it, and the server, the browser and the edge all import that file.
  */
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { checkedVersions, type Migration } from "./app_versions.ts";
 import type { Effect } from "./effects.ts";
 import type { JsonObject } from "./json.ts";
 import { NAME_UNITS_MAX } from "./limits.ts";
+import type { StandardSchema } from "./schema.ts";
 
 /** Who is calling, after authentication. */
 export interface Principal {
@@ -19,8 +19,10 @@ export interface Principal {
 
 /** A named set of records that share a schema. */
 export interface Collection<Name extends string = string, Rec = unknown> {
+  /** What mutators and queries call it: a letter, then up to 63 letters, digits and underscores. */
   readonly name: Name;
-  readonly schema: StandardSchemaV1<unknown, Rec>;
+  /** Checks every record before it is written, in the browser and on the server. */
+  readonly schema: StandardSchema<Rec>;
   /** Whether `<name>.create`, `.update` and `.delete` exist. */
   readonly builtins: boolean;
 }
@@ -50,6 +52,7 @@ export type Transaction<C extends Collections> = { readonly [K in keyof C]: Tabl
 
 /** What a mutator may know. All of it is the same in the browser and on the server. */
 export interface MutatorContext {
+  /** The scope that the mutation runs in; it sees and changes nothing outside. */
   readonly scope: string;
   /** Who called; `null` when nobody is signed in, and in a client that was not told. */
   readonly principal: Principal | null;
@@ -71,7 +74,9 @@ export type MutatorFunction<C extends Collections, Args> = (
 
 /** A call of a mutator, to be made. */
 export interface MutatorCall {
+  /** The mutator's name, such as `todo.toggle` or the built-in `todo.update`. */
   readonly name: string;
+  /** What the mutator takes; checked as in any other call. */
   readonly args: unknown;
 }
 
@@ -105,8 +110,11 @@ export type UndoFunction<Args> = (
 
 /** What is asked of {@linkcode AppDefinition.authorize}. */
 export interface AccessRequest {
+  /** Who asks; `null` when nobody is signed in. */
   readonly principal: Principal | null;
+  /** The scope that the principal would act in. */
   readonly scope: string;
+  /** `read` to sync the scope, `write` to change it. */
   readonly action: "read" | "write";
   /**
    * The mutator's name. It is absent where the question is whether the principal may write in the scope
@@ -119,11 +127,13 @@ export interface AccessRequest {
 export interface AppDefinition<C extends Collections, A> {
   /** Names the app in logs and in a client's storage. */
   readonly name: string;
+  /** What records there are, each collection under its own name. */
   readonly collections: C;
+  /** The rules, by name; those of the app come before a built-in one of that name. */
   readonly mutators?: { readonly [K in keyof A]: MutatorFunction<C, A[K]> };
   /** Schemas of the arguments, by mutator; a mutator without one takes any JSON. */
   readonly args?: {
-    readonly [K in keyof NoInfer<A>]?: StandardSchemaV1<unknown, NoInfer<A>[K]>;
+    readonly [K in keyof NoInfer<A>]?: StandardSchema<NoInfer<A>[K]>;
   };
   /** Whether a principal may act in a scope. Without it, any signed-in principal may. */
   readonly authorize?: (request: AccessRequest) => boolean;
@@ -145,13 +155,21 @@ export interface AppDefinition<C extends Collections, A> {
 
 /** A checked app, ready for `createClient` and for a server. */
 export interface App<C extends Collections = Collections, A = unknown> {
+  /** As {@linkcode AppDefinition.name}. */
   readonly name: string;
+  /** As {@linkcode AppDefinition.collections}. */
   readonly collections: C;
+  /** The app's own mutators, by name; the built-in ones are not among them. */
   readonly mutators: ReadonlyMap<string, RegisteredMutator>;
+  /** As {@linkcode AppDefinition.authorize}; `undefined` lets any signed-in principal act. */
   readonly authorize: ((request: AccessRequest) => boolean) | undefined;
+  /** The app's own inverses, by mutator. */
   readonly undo: ReadonlyMap<string, UndoFunction<unknown>>;
+  /** As {@linkcode AppDefinition.version}. */
   readonly version: number;
+  /** As {@linkcode AppDefinition.minVersion}. */
   readonly minVersion: number;
+  /** What leads to a version from the one before, by that version, from 2 on. */
   readonly migrations: ReadonlyMap<number, Migration>;
   /** Carries the argument types of the app's own mutators; has no value. */
   readonly argumentTypes?: A;
@@ -162,7 +180,9 @@ export type AnyApp = App<Collections, unknown>;
 
 /** A mutator as the engine calls it. */
 export interface RegisteredMutator {
-  readonly args: StandardSchemaV1 | undefined;
+  /** The schema of its arguments; `undefined` takes any JSON. */
+  readonly args: StandardSchema | undefined;
+  /** Makes its changes in `tx`, with arguments that were checked; throws to refuse. */
   run(tx: Transaction<Collections>, args: unknown, context: MutatorContext): void;
 }
 
@@ -198,7 +218,7 @@ const COLLECTION_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
  */
 export function collection<Name extends string, Rec extends object>(
   name: Name,
-  schema: StandardSchemaV1<unknown, Rec>,
+  schema: StandardSchema<Rec>,
   options: { builtins?: boolean } = {},
 ): Collection<Name, Rec> {
   if (!COLLECTION_NAME.test(name)) {
@@ -264,7 +284,7 @@ export function defineApp<
   for (const [key, { name }] of Object.entries(definition.collections)) {
     if (key !== name) throw new TypeError(`Cannot list the collection "${name}" as "${key}"`);
   }
-  const schemas = new Map<string, StandardSchemaV1 | undefined>(
+  const schemas = new Map<string, StandardSchema | undefined>(
     Object.entries(definition.args ?? {}),
   );
   const mutators = new Map<string, RegisteredMutator>();

@@ -9,7 +9,9 @@ export interface Change {
   readonly cursor: number;
   /** The collection's name. */
   readonly entity: string;
+  /** The record's id, unique within the collection. */
   readonly id: string;
+  /** `create` also where a deleted record comes back. */
   readonly op: ChangeOp;
   /** The record after the change as canonical JSON; `null` for a delete. */
   readonly json: string | null;

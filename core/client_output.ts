@@ -11,12 +11,15 @@ import type { UpMessage } from "./wire/messages.ts";
 
 /** A mutation that the server refused, as reported to the app. */
 export interface RejectedMutation {
+  /** The call, as it was made. */
   readonly mutation: Mutation;
+  /** Why; its `code` is the server's. */
   readonly error: DriftlessError;
 }
 
 /** A mutation that is confirmed: its effects are in the rows. */
 export interface SettledMutation {
+  /** The call, as it was made. */
   readonly mutation: Mutation;
   /** What it did on the server; by the newest run on this device where the log did not tell it. */
   readonly effects: readonly Effect[];

@@ -17,6 +17,7 @@ import { type ContextField, runMutation } from "./transaction.ts";
 
 /** A mutation that came out differently on the server than it does here, on the same rows. */
 export interface Divergence {
+  /** The call that both sides ran. */
   readonly mutation: Mutation;
   /** What it does here, in the order of its writes. */
   readonly expected: readonly Effect[];

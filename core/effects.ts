@@ -5,9 +5,13 @@ import { rowKey, type Write } from "./transaction.ts";
 
 /** A record before and after something happened to it; `undefined` where there is none. */
 export interface Effect {
+  /** The collection's name. */
   readonly entity: string;
+  /** The record's id. */
   readonly id: string;
+  /** The record as it was; frozen. */
   readonly before: JsonObject | undefined;
+  /** The record as it is now; frozen. */
   readonly after: JsonObject | undefined;
 }
 

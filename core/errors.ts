@@ -1,6 +1,16 @@
 /** Errors that cross a boundary: a closed list of codes, the HTTP status of each, and one class. */
 
-/** Every code that a Driftless door or client may report. Codes are only ever added. */
+/**
+ * Every code that a Driftless door or client may report, with its HTTP status. Codes are only ever
+ * added.
+ *
+ * @example
+ * ```ts
+ * import { ERROR_STATUS } from "@driftless/driftless";
+ *
+ * if (ERROR_STATUS.forbidden !== 403) throw new Error();
+ * ```
+ */
 export const ERROR_STATUS = {
   /** The message, or a mutation in it, does not have the documented shape. */
   invalid_mutation: 400,
@@ -47,11 +57,37 @@ export const ERROR_STATUS = {
 /** One of the closed list of codes. */
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
-/** An error with a code that a program may act on. */
+/**
+ * An error with a code that a program may act on.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp, DriftlessError } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * const app = defineApp({ name: "notes", collections: { note } });
+ * const client = createClient(app, { url: "http://127.0.0.1:8000", persistence: "memory" });
+ * client.setOffline(true);
+ * await client.start();
+ *
+ * let code = "";
+ * try {
+ *   await client.mutate("note.update", { id: "n1", data: { text: "There is no such note" } });
+ * } catch (error) {
+ *   if (error instanceof DriftlessError) code = error.code;
+ * }
+ * if (code !== "not_found") throw new Error(code);
+ * await client.stop();
+ * ```
+ */
 export class DriftlessError extends Error {
+  /** Always `DriftlessError`, for a {@linkcode Rejection} too: only the code tells errors apart. */
   override readonly name = "DriftlessError";
+  /** What went wrong, for programs. */
   readonly code: ErrorCode;
 
+  /** `message` says what could not be done and why; a server shows it to its callers. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -78,6 +114,7 @@ export class Rejection extends DriftlessError {
   /** Known to every copy of this module: an app file may come with a copy of its own. */
   readonly [REJECTION] = true;
 
+  /** `message` is shown to the author of the mutation; `code` may say more than `rejected`. */
   constructor(message: string, code: ErrorCode = "rejected") {
     super(code, message);
   }

@@ -28,7 +28,26 @@ interface ScopeState {
 
 const NO_HEAD: LogHead = Object.freeze({ cursor: 0, floor: 0, time: 0 });
 
-/** Scopes in memory. */
+/**
+ * Scopes in memory, for tests and for servers that may forget.
+ *
+ * @example
+ * ```ts
+ * import { MemoryStore } from "@driftless/driftless/server";
+ *
+ * const store = new MemoryStore("epoch-1");
+ * try {
+ *   store.transaction(() => {
+ *     const json = `{"text":"Gone again"}`;
+ *     store.append("home", { cursor: 1, entity: "note", id: "n1", op: "create", json, time: 1 });
+ *     throw new Error("Changed my mind");
+ *   });
+ * } catch {
+ *   // All of it is rolled back.
+ * }
+ * if (store.head("home").cursor !== 0) throw new Error();
+ * ```
+ */
 export class MemoryStore implements Store {
   readonly epoch: string;
   readonly #scopes = new Map<string, ScopeState>();
@@ -36,7 +55,7 @@ export class MemoryStore implements Store {
   /** How to undo the writes of the running transaction, in the order in which they were done. */
   #journal: (() => void)[] | undefined;
 
-  /** @param epoch identifies the history; a store that starts empty needs one of its own */
+  /** `epoch` identifies the history: a store that starts empty needs one of its own. */
   constructor(epoch: string) {
     this.epoch = epoch;
   }
@@ -45,6 +64,7 @@ export class MemoryStore implements Store {
     return this.#appVersion;
   }
 
+  /** Notes the version of the app, inside a transaction. */
   setAppVersion(version: number): void {
     const earlier = this.#appVersion;
     this.#open().push(() => this.#appVersion = earlier);
@@ -75,6 +95,7 @@ export class MemoryStore implements Store {
     return this.#scopes.get(scope)?.head ?? NO_HEAD;
   }
 
+  /** The row, alive or a tombstone. */
   row(scope: string, entity: string, id: string): StoredRow | undefined {
     return this.#scopes.get(scope)?.rows.get(entity)?.get(id);
   }
@@ -104,6 +125,7 @@ export class MemoryStore implements Store {
     });
   }
 
+  /** Writes a copy of the row, inside a transaction. */
   putRow(scope: string, row: StoredRow): void {
     const { state, journal } = this.#written(scope);
     let rows = state.rows.get(row.entity);
@@ -121,24 +143,29 @@ export class MemoryStore implements Store {
     return state.changes.slice(start, start + Math.max(0, limit));
   }
 
+  /** What was put for a client, if it is known in this scope. */
   client(scope: string, client: string): ClientRecord | undefined {
     return this.#scopes.get(scope)?.clients.get(client);
   }
 
+  /** Writes a copy of the record, inside a transaction. */
   putClient(scope: string, record: ClientRecord): void {
     const { state, journal } = this.#written(scope);
     put(state.clients, record.client, record, journal);
   }
 
+  /** What was decided about a mutation, unless it was trimmed or never came. */
   outcome(scope: string, mutation: string): Outcome | undefined {
     return this.#scopes.get(scope)?.outcomes.get(mutation);
   }
 
+  /** Writes a copy of the outcome, inside a transaction. */
   putOutcome(scope: string, outcome: Outcome): void {
     const { state, journal } = this.#written(scope);
     put(state.outcomes, outcome.mutation, outcome, journal);
   }
 
+  /** The live rows as they are now; later writes do not show in it. */
   snapshot(scope: string): SnapshotReader {
     const collections = this.#scopes.get(scope)?.rows ?? new Map<string, never>();
     const entities = [...collections.keys()].sort(compareText);

@@ -16,11 +16,13 @@ export interface Mutation {
   readonly id: string;
   /** The mutator's name. */
   readonly name: string;
+  /** The scope that it runs in. */
   readonly scope: string;
   /** Who numbered it; `""` for a caller that keeps no queue (such as curl). */
   readonly client: string;
   /** Its place in the client's order, from 1; 0 when `client` is `""`. */
   readonly seq: number;
+  /** What the mutator was called with; frozen. */
   readonly args: Json;
   /** When it was made, in milliseconds, by the client's hybrid clock; 0 for "now". */
   readonly createdAt: number;

@@ -5,6 +5,7 @@ import type { SnapshotRow } from "./snapshot.ts";
 
 /** Who a client is to the server, and how far they have come together. */
 export interface ClientIdentity {
+  /** Its id, under which the server counts its mutations. */
   readonly client: string;
   /** The highest sequence number that the server has decided. */
   readonly decidedSeq: number;
@@ -18,10 +19,13 @@ export interface ClientIdentity {
 export interface PendingRecord {
   /** Its place in the queue; only ever grows. */
   readonly order: number;
+  /** The mutation's id. */
   readonly id: string;
+  /** The mutator's name in the version `appVersion`. */
   readonly name: string;
   /** JSON text. */
   readonly args: string;
+  /** When it was made, in milliseconds, by the client's hybrid clock. */
   readonly createdAt: number;
   /** The cursor at which its effects are visible; `null` until it is acknowledged. */
   readonly visibleAt: number | null;
@@ -61,11 +65,13 @@ export type ReplicaMove =
 export interface PersistBatch {
   /** Numbers the batches of one client, from 1. */
   readonly token: number;
+  /** Replaces the identity that is stored. */
   readonly identity: ClientIdentity;
   /** Queue entries to add, or to replace by `order`. */
   readonly put: readonly PendingRecord[];
   /** Orders of queue entries to remove. */
   readonly drop: readonly number[];
+  /** How the rows move; absent when they stay as they are. */
   readonly replica?: ReplicaMove;
 }
 
@@ -75,6 +81,7 @@ export interface PersistedClient {
   readonly identity: ClientIdentity | null;
   /** By `order`. */
   readonly pending: readonly PendingRecord[];
+  /** The confirmed rows and where they stand: cursor 0 and epoch `""` before the first sync. */
   readonly replica: {
     readonly rows: readonly SnapshotRow[];
     readonly cursor: number;

@@ -22,14 +22,19 @@ export interface Quarantined {
 
 /** A mutation of this device that is not confirmed, with why it waits. */
 export interface QueueEntry {
+  /** The mutation's id, by which the queue takes orders about it. */
   readonly id: string;
+  /** The mutator's name. */
   readonly name: string;
+  /** What the mutator was called with. */
   readonly args: Json;
   /** Milliseconds. */
   readonly createdAt: number;
+  /** How far it has come, or why it does not move. */
   readonly state: PendingState | "refused" | "held";
   /** Of a refused one: what the server said. */
   readonly code?: string;
+  /** Of a refused one: the server's sentence to its user. */
   readonly error?: string;
   /** Of a held one: the id of the refused one that it cannot run without. */
   readonly cause?: string;

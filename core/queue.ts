@@ -20,7 +20,9 @@ export type PendingState = "local" | "queued" | "sent" | "acknowledged";
 export interface Pending {
   /** Its key in storage; only ever grows. */
   readonly order: number;
+  /** The call that waits. */
   readonly mutation: Mutation;
+  /** How far it has come. */
   state: PendingState;
   /** The cursor at which its effects are visible; 0 while undecided. */
   visibleAt: number;

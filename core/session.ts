@@ -36,6 +36,8 @@ export const CHANNELS_MAX = 64;
 export const TOPICS_MAX = 64;
 /** A client further behind than this is better served by a snapshot. */
 export const CATCH_UP_CHANGES_MAX = 10_000;
+/** The same for a client that has nothing: a snapshot is compressed, and the log is not. */
+export const FIRST_CHANGES_MAX = 200;
 
 /** What a session wants done. */
 export interface SessionOutput {
@@ -229,7 +231,7 @@ export class LiveSession {
     const lastSeq = server.lastSeq(scope, client, principal);
     const head = server.head(scope);
     const strange = hello.epoch !== "" && hello.epoch !== server.epoch;
-    const far = head.cursor - cursor > CATCH_UP_CHANGES_MAX;
+    const far = head.cursor - cursor > (cursor === 0 ? FIRST_CHANGES_MAX : CATCH_UP_CHANGES_MAX);
     const reset = strange || far || cursor > head.cursor || cursor < head.floor;
     const channel: Channel = {
       scope,

@@ -4,8 +4,11 @@ import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
 
 /** A confirmed row: its record as canonical JSON. */
 export interface SnapshotRow {
+  /** The collection's name. */
   readonly entity: string;
+  /** The record's id. */
   readonly id: string;
+  /** The record as canonical JSON. */
   readonly json: string;
 }
 

@@ -9,12 +9,15 @@ import type { ErrorCode } from "./errors.ts";
 
 /** One row as stored, alive or a tombstone. */
 export interface StoredRow {
+  /** The collection's name. */
   readonly entity: string;
+  /** The record's id, unique within the collection. */
   readonly id: string;
   /** The record as canonical JSON; behind a tombstone its last fields. */
   readonly json: string;
   /** The encoded stamps of `core/lww.ts`. */
   readonly stamps: string;
+  /** False for a tombstone: the record was deleted. */
   readonly live: boolean;
   /** The cursor of the row's newest change. */
   readonly cursor: number;
@@ -22,6 +25,7 @@ export interface StoredRow {
 
 /** How far the server has come with one client. */
 export interface ClientRecord {
+  /** The client's id. */
   readonly client: string;
   /** The id of the principal that it belongs to; `""` for nobody. */
   readonly principal: string;
@@ -33,19 +37,25 @@ export interface ClientRecord {
 
 /** What was decided about one mutation; kept so that its second arrival gets the same answer. */
 export interface Outcome {
+  /** The mutation's id. */
   readonly mutation: string;
+  /** Who numbered it; `""` for a caller without a queue. */
   readonly client: string;
+  /** Its place in that client's order, from 1; 0 where there is no client. */
   readonly seq: number;
   /** The scope's cursor after it. */
   readonly cursor: number;
   /** `null` when it was accepted. */
   readonly code: ErrorCode | null;
+  /** What its author was told; `null` when it was accepted. */
   readonly error: string | null;
+  /** When it was decided, in milliseconds. */
   readonly time: number;
 }
 
 /** All live rows of a scope at one cursor, read page by page while writes go on. */
 export interface SnapshotReader {
+  /** The place in the log that the rows are the state at. */
   readonly cursor: number;
   /** Up to `limit` further live rows, by entity and id; empty at the end. */
   next(limit: number): readonly StoredRow[];
@@ -69,6 +79,7 @@ export interface Store {
   readonly epoch: string;
   /** The version of the app that the rows are of; 1 for a new store. */
   appVersion(): number;
+  /** Notes that the rows are of this version now; inside a transaction. */
   setAppVersion(version: number): void;
   /** Runs `work` atomically; what it wrote is durable when this returns, or gone when it throws. */
   transaction<T>(work: () => T): T;
@@ -76,6 +87,7 @@ export interface Store {
   scopes(): readonly string[];
   /** The end and the floor of a scope's log; zeros for a scope that does not exist. */
   head(scope: string): LogHead;
+  /** One row, alive or a tombstone; `undefined` when there never was one, or it was trimmed. */
   row(scope: string, entity: string, id: string): StoredRow | undefined;
   /** The live rows of one collection, by id in UTF-8 order. */
   rows(scope: string, entity: string): readonly StoredRow[];
@@ -83,15 +95,24 @@ export interface Store {
   everyRow(scope: string): Iterable<StoredRow>;
   /** Adds changes in the order of their cursors, from `head().cursor + 1` on. */
   append(scope: string, change: Change): void;
+  /** Writes a row in place of the one with its id; inside a transaction. */
   putRow(scope: string, row: StoredRow): void;
   /** Up to `limit` changes after the cursor. */
   changes(scope: string, after: number, limit: number): readonly Change[];
+  /** How far the server has come with a client; `undefined` for a new one. */
   client(scope: string, client: string): ClientRecord | undefined;
+  /** Writes that in place of what was known; inside a transaction. */
   putClient(scope: string, record: ClientRecord): void;
+  /** What was decided about a mutation, by its id; `undefined` when it is new, or was trimmed. */
   outcome(scope: string, mutation: string): Outcome | undefined;
+  /** Writes an outcome under its mutation's id; inside a transaction. */
   putOutcome(scope: string, outcome: Outcome): void;
+  /**
+   * Opens the live rows as they are now. Close what this returns: it may hold the past in place.
+   */
   snapshot(scope: string): SnapshotReader;
   /** Raises the floor of a scope's log, with tombstones and outcomes below; says how many changes went. */
   trim(scope: string, retention: Retention): number;
+  /** Gives the database back; the store is of no use afterwards. */
   close(): void;
 }

@@ -36,7 +36,7 @@ import {
   writtenRow,
 } from "./lww.ts";
 import { checkName, checkObject, type Mutation } from "./mutation.ts";
-import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { StandardSchema, StandardSchemaProps } from "./schema.ts";
 
 /** The rows that a mutation starts from. */
 export interface RowSource {
@@ -251,8 +251,8 @@ export function checkedRecord(collection: Collection, record: unknown): JsonObje
   return frozenJson(text) as JsonObject;
 }
 
-function validated(schema: StandardSchemaV1, value: unknown, what: string): unknown {
-  let result: ReturnType<StandardSchemaV1["~standard"]["validate"]>;
+function validated(schema: StandardSchema, value: unknown, what: string): unknown {
+  let result: ReturnType<StandardSchemaProps["validate"]>;
   try {
     result = schema["~standard"].validate(value);
   } catch (cause) {

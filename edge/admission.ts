@@ -5,7 +5,6 @@
  * origin; they are taken where they name themselves, or where the server is open on loopback. The host
  * name is checked as well, so that a hostile name that resolves to this machine is no way in.
  */
-import type { Context } from "hono";
 import { DriftlessError } from "../core/errors.ts";
 import { ANONYMOUS, identify, type Identity } from "./identity.ts";
 
@@ -17,8 +16,11 @@ export interface Admission {
   readonly hosts: readonly string[];
   /** Development: everyone on this machine may do everything. */
   readonly open: boolean;
-  /** Tells who it is, after the gate. */
-  readonly authenticate: (context: Context, admitted: Admitted) => Promise<Identity>;
+  /**
+   * Tells who it is, after the gate, by the request's URL and headers; its body is not to be read.
+   * It throws a {@linkcode DriftlessError} with `unauthenticated` or `forbidden` to refuse.
+   */
+  readonly authenticate: (request: Request, admitted: Admitted) => Promise<Identity>;
 }
 
 /** What the gate found out. */
@@ -44,10 +46,28 @@ export function admit(request: Request, admission: Admission): Admitted {
   return { origin };
 }
 
-/** An `authenticate` for tokens that are signed with a secret. */
+/**
+ * An `authenticate` for JSON Web Tokens (HS256) that are signed with a secret of at least 32
+ * characters. A token comes as `Authorization: Bearer TOKEN`, or in the cookie that `POST /_session`
+ * sets; its `sub` is the principal's id.
+ *
+ * @example
+ * ```ts
+ * import { bySecret } from "@driftless/driftless/server";
+ * import { sign } from "hono/jwt";
+ *
+ * const secret = "0123456789abcdef0123456789abcdef"; // from a safe place, and random
+ * const token = await sign({ sub: "ada", role: "editor" }, secret, "HS256");
+ * const request = new Request("https://app.example/_sync/pull", {
+ *   headers: { authorization: `Bearer ${token}` },
+ * });
+ * const { principal } = await bySecret(secret)(request, { origin: null });
+ * if (principal?.id !== "ada" || principal.claims?.role !== "editor") throw new Error();
+ * ```
+ */
 export function bySecret(secret: string): Admission["authenticate"] {
-  return async (context, { origin }) => {
-    const identity = await identify(context, secret);
+  return async (request, { origin }) => {
+    const identity = await identify(request, secret);
     // A cookie comes along with whatever makes a browser send a request; a page of ours has an origin.
     const implicit = identity.principal !== null && !identity.explicit;
     if (implicit && origin === null) {
@@ -57,6 +77,16 @@ export function bySecret(secret: string): Admission["authenticate"] {
   };
 }
 
-/** An `authenticate` for development: nobody is anybody. */
+/**
+ * An `authenticate` for development: nobody is anybody.
+ *
+ * @example
+ * ```ts
+ * import { openToAll } from "@driftless/driftless/server";
+ *
+ * const { principal } = await openToAll(new Request("http://localhost/"), { origin: null });
+ * if (principal !== null) throw new Error();
+ * ```
+ */
 export const openToAll: Admission["authenticate"] = (): Promise<Identity> =>
   Promise.resolve(ANONYMOUS);

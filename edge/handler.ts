@@ -23,6 +23,7 @@ import { upgradeStore, VersionError } from "../core/upgrade.ts";
 import { type Admission, admit } from "./admission.ts";
 import { discardBody, readBody } from "./body.ts";
 import { Committer } from "./committer.ts";
+import { compressed } from "./compression.ts";
 import { COOKIE_NAME, type Identity } from "./identity.ts";
 import { LiveHub, publicError, SWEEP_MS } from "./live.ts";
 import { errorText, type Log } from "./log.ts";
@@ -33,15 +34,21 @@ import { Tickets } from "./tickets.ts";
 
 /** A page or another file that the handler serves. */
 export interface Asset {
+  /** The `Content-Type` that it is sent with. */
   readonly type: string;
+  /** Text is sent as UTF-8. */
   readonly body: string | Uint8Array<ArrayBuffer>;
+  /** A quoted string (`"…"`) that differs when the body does. */
   readonly etag: string;
 }
 
 /** What a handler is made of. */
 export interface HandlerOptions extends Admission {
+  /** Where the scopes are. The handler writes to it and leaves it open. */
   readonly store: Store;
+  /** Hears of failures, and of what an operator wants to know. */
   readonly log: Log;
+  /** What `/healthz` tells of the program's version. */
   readonly version: string;
   /** Files by path. */
   readonly assets?: Readonly<Record<string, Asset>>;
@@ -53,6 +60,7 @@ export interface HandlerOptions extends Admission {
 
 /** An app behind its doors. */
 export interface Handler {
+  /** Answers an HTTP request; an error is answered as `{code, error}`. */
   fetch(request: Request, peer?: Peer): Promise<Response>;
   /** Answers a WebSocket request on {@linkcode LIVE_PATH}. */
   upgrade(request: Request, peer: Peer): Promise<Response | Upgrade>;
@@ -90,6 +98,34 @@ type Env = { Bindings: { peer: Peer } };
 
 /**
  * Makes the handler of an app on a store, whose rows it leads up to the version of the app.
+ *
+ * @example
+ * ```ts
+ * import { collection, defineApp } from "@driftless/driftless";
+ * import { createHandler, createLog, MemoryStore, openToAll } from "@driftless/driftless/server";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * const handler = createHandler(defineApp({ name: "notes", collections: { note } }), {
+ *   store: new MemoryStore("epoch-1"),
+ *   log: createLog("error"),
+ *   version: "1.0.0",
+ *   origins: [],
+ *   hosts: [],
+ *   open: true,
+ *   authenticate: openToAll,
+ * });
+ * const mutation = { id: "m1", name: "note.create", args: { id: "n1", data: { text: "Hello" } } };
+ * const response = await handler.fetch(
+ *   new Request("http://localhost/_sync/push", {
+ *     method: "POST",
+ *     body: JSON.stringify({ mutations: [mutation] }),
+ *   }),
+ * );
+ * const { results } = await response.json();
+ * if (results[0].ok !== true) throw new Error(JSON.stringify(results));
+ * handler.close();
+ * ```
  *
  * @throws {DriftlessError} `upgrade_required` when the rows are of a newer version, `invalid_record`
  *   when a migration or a schema refuses one; the store is as it was
@@ -232,7 +268,7 @@ class AppHandler implements Handler {
   }
 
   #identify(c: Context<Env>): Promise<Identity> {
-    return this.#options.authenticate(c, admit(c.req.raw, this.#options));
+    return this.#options.authenticate(c.req.raw, admit(c.req.raw, this.#options));
   }
 
   async #signIn(c: Context<Env>): Promise<Response> {
@@ -330,23 +366,6 @@ function json(
       ...headers,
     },
   });
-}
-
-/** Compresses where the caller can read it. */
-function compressed(request: Request, response: Response): Response {
-  const headers = new Headers(response.headers);
-  headers.append("vary", "accept-encoding");
-  const { body } = response;
-  if (body === null || !acceptsGzip(request)) return new Response(body, { headers });
-  headers.set("content-encoding", "gzip");
-  return new Response(body.pipeThrough(new CompressionStream("gzip")), { headers });
-}
-
-function acceptsGzip(request: Request): boolean {
-  const accepted = request.headers.get("accept-encoding") ?? "";
-  // Nothing is gained for HEAD, and its body would never be read to the end.
-  return request.method !== "HEAD" &&
-    accepted.split(",").some((coding) => /^\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*$).*)?$/i.test(coding));
 }
 
 /** Whether the caller has this version already. */

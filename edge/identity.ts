@@ -1,13 +1,13 @@
 /** From credentials to a principal: a bearer token, or the same token in a signed-in cookie. */
-import { getCookie } from "hono/cookie";
 import { sign, verify } from "hono/jwt";
-import type { Context } from "hono";
+import { parse } from "hono/utils/cookie";
 import type { Principal } from "../core/app.ts";
 import { DriftlessError } from "../core/errors.ts";
 import { isJsonObject } from "../core/json.ts";
 
 /** Who a request comes from. */
 export interface Identity {
+  /** `null` when nobody is signed in. */
   readonly principal: Principal | null;
   /** When the credentials end, in milliseconds since 1970; `Infinity` when they do not. */
   readonly expires: number;
@@ -28,11 +28,11 @@ export const COOKIE_NAME = "__Host-driftless";
  *
  * @throws {DriftlessError} `unauthenticated` when there are credentials and they are not good
  */
-export async function identify(context: Context, secret: string | undefined): Promise<Identity> {
-  const header = context.req.header("authorization");
-  const cookie = getCookie(context, COOKIE_NAME);
-  if (secret === undefined || (header === undefined && cookie === undefined)) return ANONYMOUS;
-  const token = header === undefined ? cookie : /^Bearer (\S+)$/i.exec(header)?.[1];
+export async function identify(request: Request, secret: string | undefined): Promise<Identity> {
+  const header = request.headers.get("authorization");
+  const cookie = parse(request.headers.get("cookie") ?? "", COOKIE_NAME)[COOKIE_NAME];
+  if (secret === undefined || (header === null && cookie === undefined)) return ANONYMOUS;
+  const token = header === null ? cookie : /^Bearer (\S+)$/i.exec(header)?.[1];
   if (token === undefined) {
     throw new DriftlessError("unauthenticated", `Cannot use the credentials: send "Bearer TOKEN"`);
   }
@@ -49,7 +49,7 @@ export async function identify(context: Context, secret: string | undefined): Pr
     throw new DriftlessError("unauthenticated", `The token names nobody: it has no "sub"`);
   }
   const expires = typeof claims.exp === "number" ? claims.exp * 1000 : Infinity;
-  return { principal: { id: claims.sub, claims }, expires, explicit: header !== undefined };
+  return { principal: { id: claims.sub, claims }, expires, explicit: header !== null };
 }
 
 /** A token that {@linkcode identify} accepts for `seconds` from now. */

@@ -11,14 +11,32 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 
 /** Writes log lines. */
 export interface Log {
+  /** Something is broken: somebody should go and look. */
   error(event: string, fields?: LogFields): void;
+  /** Something that an operator wants to know. */
   info(event: string, fields?: LogFields): void;
+  /** Something for developers. */
   debug(event: string, fields?: LogFields): void;
 }
 
 const ORDER: readonly LogLevel[] = ["error", "info", "debug"];
 
-/** A log that writes lines of at least this importance. */
+/**
+ * A log that writes lines of JSON of at least this importance, to standard error unless `write` takes
+ * them elsewhere.
+ *
+ * @example
+ * ```ts
+ * import { createLog } from "@driftless/driftless/server";
+ *
+ * const lines: string[] = [];
+ * const log = createLog("info", (line) => lines.push(line));
+ * log.info("app started", { port: 8000 });
+ * log.debug("this is of no importance");
+ * const [line = "{}"] = lines;
+ * if (lines.length !== 1 || JSON.parse(line).port !== 8000) throw new Error(lines.join());
+ * ```
+ */
 export function createLog(
   level: LogLevel,
   write: (line: string) => void = (line) => console.error(line),

@@ -11,15 +11,21 @@ import { openSqliteStore, type SqliteStore } from "./sqlite_store.ts";
 
 /** What to serve, and where. */
 export interface ServeOptions {
+  /** The app, as `defineApp` made it. */
   readonly app: AnyApp;
+  /** Where to listen. Without a secret only loopback: `localhost`, `127.0.0.1` or `::1`. */
   readonly hostname: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** The SQLite file. */
   readonly data: string;
+  /** Hears of the start, the end and of failures. */
   readonly log: Log;
+  /** As {@linkcode HandlerOptions.version}. */
   readonly version: string;
+  /** As {@linkcode HandlerOptions.assets}. */
   readonly assets?: HandlerOptions["assets"];
+  /** As {@linkcode HandlerOptions.pages}. */
   readonly pages?: HandlerOptions["pages"];
   /** Opens the file; the built-in driver unless given. */
   readonly openDatabase?: (path: string) => SqlDatabase;
@@ -31,6 +37,7 @@ export interface ServeOptions {
 
 /** A server that runs. */
 export interface RunningServer {
+  /** Where it listens, with the port that it took: `http://HOST:PORT`. */
   readonly url: string;
   /** True in development: no secret, loopback only, everyone may do everything. */
   readonly open: boolean;
@@ -49,6 +56,26 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
 /**
  * Starts a server.
+ *
+ * @example
+ * ```ts
+ * import { collection, defineApp } from "@driftless/driftless";
+ * import { createLog, serve } from "@driftless/driftless/server";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * const server = await serve({
+ *   app: defineApp({ name: "notes", collections: { note } }),
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ *   data: ":memory:",
+ *   log: createLog("error"),
+ *   version: "1.0.0",
+ * });
+ * const { status } = await (await fetch(`${server.url}/healthz`)).json();
+ * if (status !== "ok") throw new Error(status);
+ * await server.stop();
+ * ```
  *
  * @throws {TypeError} when it would be open to a network, or the secret is too short
  * @throws {DriftlessError} `store_failed` when the file cannot be used, and what

@@ -9,7 +9,7 @@ export type { Identity } from "./identity.ts";
 export { createLog, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { type RunningServer, serve, type ServeOptions } from "./serve.ts";
 export type { Peer, Socket, SocketHandlers, Upgrade } from "./socket.ts";
-export type { SqlDatabase, SqlStatement } from "./sql.ts";
+export type { SqlDatabase, SqlInput, SqlOutput, SqlRow, SqlStatement } from "./sql.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
 export { MemoryStore } from "../core/memory_store.ts";
 export type { Change, ChangeOp, LogHead } from "../core/change.ts";

@@ -42,6 +42,7 @@ export const HTTP_IDLE_MS_MAX = 120_000;
 
 /** One accepted WebSocket. No method throws, and after the close every one does nothing. */
 export interface Socket {
+  /** The peer's IP address, or that of its proxy. */
   readonly remoteAddress: string;
   /**
    * Bytes handed to `send` that the operating system has not taken yet. A batch counts in full
@@ -85,6 +86,7 @@ export interface Upgrade {
 
 /** The other end of a connection as TCP sees it, which may be a proxy. */
 export interface Peer {
+  /** An IP address, without a port; `""` when unknown. */
   readonly remoteAddress: string;
 }
 

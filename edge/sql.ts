@@ -16,8 +16,11 @@ export type SqlRow = Readonly<Record<string, SqlOutput>>;
 
 /** A statement, prepared once and run many times. */
 export interface SqlStatement {
+  /** Runs it to its end; says how many rows it changed. */
   run(...values: SqlInput[]): { readonly changes: number | bigint };
+  /** The first row of its result; `undefined` when there is none. */
   get(...values: SqlInput[]): SqlRow | undefined;
+  /** Every row of its result. */
   all(...values: SqlInput[]): readonly SqlRow[];
 }
 
@@ -25,8 +28,11 @@ export interface SqlStatement {
 export interface SqlDatabase {
   /** False as well when SQLite itself rolled a failed transaction back. */
   readonly isTransaction: boolean;
+  /** Runs one or more statements that take and give nothing. */
   exec(sql: string): void;
+  /** Compiles one statement, whose parameters are `?`. */
   prepare(sql: string): SqlStatement;
+  /** Closes the connection; its statements are of no use afterwards. */
   close(): void;
 }
 

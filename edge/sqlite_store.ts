@@ -75,6 +75,19 @@ const SYNCHRONOUS_FULL = 2;
 /**
  * Opens, or creates, a store.
  *
+ * @example
+ * ```ts
+ * import { openSqliteStore } from "@driftless/driftless/server";
+ *
+ * const store = openSqliteStore(":memory:");
+ * store.transaction(() => {
+ *   const json = `{"text":"Hello"}`;
+ *   store.append("home", { cursor: 1, entity: "note", id: "n1", op: "create", json, time: 1 });
+ * });
+ * if (store.changes("home", 0, 10)[0]?.id !== "n1") throw new Error();
+ * store.close();
+ * ```
+ *
  * @param path a file in a folder that exists, or `":memory:"`
  * @throws {DriftlessError} `store_failed` when the file cannot be opened, is not Driftless's own,
  *   comes from a later version, or cannot promise durability

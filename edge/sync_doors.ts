@@ -6,6 +6,7 @@
  *     POST /_sync/pull      { scope?, cursor, limit? }
  *                        →  { changes: [{ cursor, scope, entity, id, op, data, time }], has_more, next_cursor }
  *     POST /_sync/snapshot  { scope? }  →  { data: { entity: { id: record } }, cursor }
+ *                  with columns: true   →  { pages: [{ entity, keys, ids, columns }], cursor }
  *
  * `app_version` is the version of the app that the caller runs; one that does not say runs the server's.
  * Pull and snapshot take it as well, and then answer with the server's.
@@ -25,15 +26,12 @@ import {
   readInPlace,
 } from "../core/mutation.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
-import type { SnapshotReader, StoredRow } from "../core/store.ts";
+import type { SnapshotReader } from "../core/store.ts";
 import type { Committer } from "./committer.ts";
 import type { Identity } from "./identity.ts";
 import { RateLimitedError } from "./rate.ts";
+import { COLUMNS, RECORDS, snapshotStream } from "./snapshot_stream.ts";
 
-/** Rows that a snapshot reads at once: it bounds how long the others wait. */
-const SNAPSHOT_PAGE_ROWS = 2_000;
-/** How long a caller may take to read a snapshot, in milliseconds: the store keeps its view so long. */
-export const SNAPSHOT_MS_MAX = 5 * 60 * 1000;
 /** Snapshots of more than one page that are being read: each has a connection to the store. */
 export const SNAPSHOTS_MAX = 256;
 /** A time as RFC 3339 writes it. */
@@ -128,10 +126,9 @@ export class SyncDoors {
     const scope = this.#readable(identity, body.scope);
     const { time } = server.head(scope);
     const reader = this.#counted(server.snapshot(scope));
-    const end = `},"cursor":${reader.cursor},"epoch":${
-      JSON.stringify(server.epoch)
-    },"time":${time}${version}}`;
-    return snapshotStream(reader, end);
+    const epoch = JSON.stringify(server.epoch);
+    const end = `,"cursor":${reader.cursor},"epoch":${epoch},"time":${time}${version}}`;
+    return snapshotStream(reader, body.columns === true ? COLUMNS : RECORDS, end);
   }
 
   #counted(reader: SnapshotReader): SnapshotReader {
@@ -254,49 +251,4 @@ function resultText(scope: string, result: MutationResult): string {
 function changeText(scope: string, { cursor, entity, id, op, json, time }: Change): string {
   const head = JSON.stringify({ cursor, scope, entity, id, op, time: new Date(time) });
   return json === null ? head : `${head.slice(0, -1)},"data":${json}}`;
-}
-
-function snapshotStream(reader: SnapshotReader, end: string): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let open = "";
-  let started = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const close = () => {
-    clearTimeout(timer);
-    reader.close();
-  };
-  return new ReadableStream({
-    start(controller) {
-      timer = setTimeout(() => {
-        reader.close();
-        controller.error(new TypeError("Cannot send the snapshot: its reader is too slow"));
-      }, SNAPSHOT_MS_MAX);
-    },
-    pull(controller) {
-      let page: readonly StoredRow[];
-      const rows: StoredRow[] = [];
-      try {
-        do {
-          page = reader.next(SNAPSHOT_PAGE_ROWS - rows.length);
-          rows.push(...page);
-        } while (page.length > 0 && rows.length < SNAPSHOT_PAGE_ROWS);
-      } catch (error) {
-        close();
-        throw error;
-      }
-      let text = started ? "" : `{"data":{`;
-      started = true;
-      for (const { entity, id, json } of rows) {
-        if (entity === open) text += ",";
-        else text += `${open === "" ? "" : "},"}${JSON.stringify(entity)}:{`;
-        open = entity;
-        text += `${JSON.stringify(id)}:${json}`;
-      }
-      if (page.length > 0) return controller.enqueue(encoder.encode(text));
-      close();
-      controller.enqueue(encoder.encode(`${text}${open === "" ? "" : "}"}${end}`));
-      controller.close();
-    },
-    cancel: close,
-  });
 }

@@ -10,11 +10,14 @@ import {
   browserTypesStep,
   buildStep,
   codecStep,
+  docsStep,
   examplesStep,
   formatStep,
   formSteps,
+  hostExamplesStep,
   lintStep,
   presentOf,
+  publishStep,
   resultLine,
   ROOT,
   runStep,
@@ -53,7 +56,8 @@ async function steps(): Promise<Step[]> {
   const [browser] = await presentOf(["tests/browser"]);
   return [
     ...[buildStep, formatStep, lintStep, codecStep, typesStep, await browserTypesStep()],
-    ...[await examplesStep(), withCoverage(unitStep), ...formSteps],
+    ...[docsStep, publishStep, await examplesStep(), hostExamplesStep],
+    ...[withCoverage(unitStep), ...formSteps],
     ...(browser ? [browserStep] : []),
     coverageStep,
   ];

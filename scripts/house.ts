@@ -81,6 +81,7 @@ const DEV_PACKAGES: readonly string[] = [
   "playwright-core",
   "yaml",
   "protobufjs",
+  "terser",
   "typescript",
 ];
 
@@ -143,7 +144,7 @@ const GLOBALS_BARRED: Readonly<Partial<Record<Room, readonly string[]>>> = {
 };
 
 /** The files that may hand on another file's names: the doors of the package. */
-const DOORS: readonly string[] = ["mod.ts", "edge/server.ts"];
+const DOORS: readonly string[] = ["mod.ts", "edge/server.ts", "ui/client/sync_client.ts"];
 
 const VAGUE_NAME = /(?:^|_)(?:utils?|helpers?|commons?|misc)(?:_|$)/;
 const SNAKE_CASE = /^_?[a-z0-9]+(?:_[a-z0-9]+)*$/;

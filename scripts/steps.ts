@@ -1,5 +1,6 @@
 /** The steps that prove the repository, and how one of them is run. */
 import { dirname, join } from "node:path";
+import config from "../deno.json" with { type: "json" };
 import { checkCounts, type Counts, type Ending, testCounts } from "./counts.ts";
 
 /** One run of `deno`. */
@@ -26,6 +27,8 @@ const TEST_PERMISSIONS: readonly string[] = ["--allow-all"];
 const BROWSER_ROOTS: readonly string[] = ["core", "mod.ts", "ui/client", "ui/demo"];
 
 const DOCUMENTED_ROOTS: readonly string[] = ["core", "mod.ts", "ui/client", "README.md"];
+/** Its examples write files and open ports. */
+const DOCUMENTED_HOST_ROOTS: readonly string[] = ["edge", "ui/client/file_persistence.ts"];
 
 export const buildStep: Step = check("build", "task", "build");
 export const formatStep: Step = check("format", "fmt", "--check");
@@ -46,10 +49,29 @@ export async function browserTypesStep(): Promise<Step> {
 export async function examplesStep(): Promise<Step> {
   return {
     name: "examples",
-    args: ["test", "--doc", "--allow-env=NODE_ENV", ...await presentOf(DOCUMENTED_ROOTS)],
+    args: [
+      ...["test", "--doc", "--allow-env=NODE_ENV", `--ignore=${DOCUMENTED_HOST_ROOTS.join()}`],
+      ...await presentOf(DOCUMENTED_ROOTS),
+    ],
     isTest: true,
   };
 }
+
+/** The examples that need a machine: they get a port on loopback and files. */
+export const hostExamplesStep: Step = {
+  name: "host examples",
+  args: [
+    ...["test", "--doc", "--allow-env", "--allow-net=127.0.0.1", "--allow-read", "--allow-write"],
+    ...DOCUMENTED_HOST_ROOTS,
+  ],
+  isTest: true,
+};
+
+/** Every public name and every member of it has a docstring, and names no type that is not public. */
+export const docsStep: Step = check("docs", "doc", "--lint", ...Object.values(config.exports));
+
+/** All that JSR will check before it takes a release; nothing leaves the machine. */
+export const publishStep: Step = check("publish", "publish", "--dry-run", "--allow-dirty");
 
 export const unitStep: Step = testLane("tests", "--ignore=tests/browser", "tests");
 export const browserStep: Step = testLane("browser tests", "tests/browser");

@@ -12,10 +12,13 @@ import {
   browserStep,
   browserTypesStep,
   buildStep,
+  docsStep,
   examplesStep,
   formSteps,
+  hostExamplesStep,
   lintStep,
   presentOf,
+  publishStep,
   resultLine,
   runStep,
   type Step,
@@ -46,7 +49,10 @@ async function stepsFor(args: readonly string[]): Promise<Step[]> {
   const browser = await presentOf([BROWSER_TESTS]).then(([path]) => path ? [browserStep] : []);
   if (args.length === 0) {
     const [types, examples] = [await browserTypesStep(), await examplesStep()];
-    return [buildStep, lintStep, typesStep, types, examples, unitStep, ...formSteps, ...browser];
+    return [
+      ...[buildStep, lintStep, typesStep, types, docsStep, publishStep],
+      ...[examples, hostExamplesStep, unitStep, ...formSteps, ...browser],
+    ];
   }
   const { paths, options } = selectionOf(args, await presentOf(args));
   return [buildStep, testLane("tests", ...options, ...(paths.length > 0 ? paths : ["tests"]))];

@@ -95,7 +95,7 @@ export const groups: readonly Group[] = [
   syncGroup("large", LARGE_RECORDS, 1),
   {
     word: "lost",
-    rounds: 1,
+    rounds: 3,
     rows: [
       {
         name: `of ${SEEN} records that a peer saw, lost by SIGKILL of the server`,

@@ -233,7 +233,7 @@ function memoryOf(pid: number): number {
 
 /** What went wrong, in one line, without places of this machine and its network. */
 function lastLine(text: string): string {
-  const lines = text.trim().split("\n");
+  const lines = text.trim().split("\n").filter((line) => !line.includes("complete log of"));
   const line = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "";
   return line.replaceAll(/\w+:\/\/\S+|(?:\/[\w.@-]+){2,}/g, "…").slice(0, 160);
 }

@@ -57,12 +57,16 @@ const LEVEL = 0.95;
 const SYNC_WHY = "it opens one WebSocket and nothing else; Driftless asks for a ticket over HTTP " +
   "first, so that nothing secret stands in an address, and for large gaps for a snapshot";
 
-/** Why another system is better, where one is: by row, then by system, or for all of them. */
+/** Why another system is better, where one is: by row or group, then by system, or for all. */
 const WHY: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   writes: {
     [FLOOR]:
       "it stores bare rows; Driftless also orders, validates, dedupes, logs and tells others",
     "*": "it answers before anything is on the disk; Driftless waits for fsync and then tells",
+  },
+  "first sync of 10,000 records, bytes": {
+    "*":
+      "Driftless sends the log to who is 10,000 changes behind or less, and does not compress it",
   },
   sync: { "*": SYNC_WHY },
   large: { "*": SYNC_WHY },
@@ -164,7 +168,7 @@ function rowOf(group: Group, row: Row, figures: GroupFigures): ResultRow {
     const value = valueOf(system);
     const ratio = ratioOf(row, driftless, value);
     const known = figures.get(system);
-    const reasons = WHY[group.word];
+    const reasons = WHY[keyOf(row)] ?? WHY[group.word];
     const why = typeof known === "string"
       ? known
       : ratio !== null && ratio < LEVEL

@@ -92,7 +92,7 @@ Deno.test("the requests have the documented shapes", async () => {
         app_version: 1,
       }],
       ["/_sync/pull", "POST", { scope: "s", cursor: 3, limit: 1000, app_version: 1 }],
-      ["/_sync/snapshot", "POST", { scope: "s", app_version: 1 }],
+      ["/_sync/snapshot", "POST", { scope: "s", app_version: 1, columns: true }],
       ["/_live/ticket", "POST", {}],
     ]);
     for (const { headers } of seen) {
@@ -169,6 +169,40 @@ Deno.test("answers are read into what the engine takes", async () => {
       rows: [{ entity: "n", id: "a", json: `{"a":2,"b":1}` }],
     });
   });
+});
+
+Deno.test("columns are read into the rows that they are made of", async () => {
+  const pages = [
+    { entity: "n", keys: ["a", "b"], ids: ["x", "y"], columns: [[1, null], [{ c: [] }, "2"]] },
+    { entity: "n", keys: [], ids: ["z"], columns: [] },
+    { entity: "o", keys: ["__proto__"], ids: ["x"], columns: [[true]] },
+  ];
+  const answer = { pages, cursor: 9, epoch: "e", time: 7 };
+  await withAnswers(() => Response.json(answer), async (url) => {
+    const { rows } = await httpOf(url).snapshot("s", never());
+    assertEquals(rows.map(({ entity, id, json }) => [entity, id, json]), [
+      ["n", "x", `{"a":1,"b":{"c":[]}}`],
+      ["n", "y", `{"a":null,"b":"2"}`],
+      ["n", "z", "{}"],
+      ["o", "x", `{"__proto__":true}`],
+    ]);
+  });
+});
+
+Deno.test("columns of another shape are a failure, not a surprise", async () => {
+  const page = { entity: "n", keys: ["a"], ids: ["x"], columns: [[1]] };
+  const wrong = [{ keys: 1 }, { ids: [1] }, { columns: {} }, { columns: [] }, { columns: [[]] }];
+  for (const part of [...wrong, { entity: null }, { keys: [2] }]) {
+    const answer = { pages: [{ ...page, ...part }], cursor: 9, epoch: "e", time: 7 };
+    await withAnswers(() => Response.json(answer), async (url) => {
+      const error = await assertRejects(
+        () => httpOf(url).snapshot("s", never()),
+        DriftlessError,
+        "no answer of a Driftless server",
+      );
+      assertEquals(error.code, "unavailable");
+    });
+  }
 });
 
 Deno.test("a coded refusal keeps its code and its words", async () => {

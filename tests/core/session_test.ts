@@ -4,7 +4,7 @@ import { defineApp } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import { LOG_AGE_MS_MAX, NAME_UNITS_MAX } from "../../core/limits.ts";
 import { CommitPoke } from "../../core/poke.ts";
-import { CATCH_UP_CHANGES_MAX, CHANNELS_MAX } from "../../core/session.ts";
+import { CATCH_UP_CHANGES_MAX, CHANNELS_MAX, FIRST_CHANGES_MAX } from "../../core/session.ts";
 import { PROTOCOL_VERSION, type UpMessage } from "../../core/wire/messages.ts";
 import { notesApp } from "./notes_app.ts";
 import { ann, Author, bob, ServerRig } from "./server_rig.ts";
@@ -152,6 +152,16 @@ Deno.test("hello asks for a reset when a snapshot is cheaper than the log [S11]"
   };
   const behind = [CATCH_UP_CHANGES_MAX - 1, CATCH_UP_CHANGES_MAX, CATCH_UP_CHANGES_MAX + 1];
   assertEquals(behind.map(resetAt), [false, false, true]);
+});
+
+Deno.test("hello of a client that has nothing asks for a reset when there is much [S11]", () => {
+  const resets = [FIRST_CHANGES_MAX - 1, FIRST_CHANGES_MAX, FIRST_CHANGES_MAX + 1].map((count) => {
+    const rig = new ServerRig();
+    rig.push([new Author("filler").call("note.fill", { count, title: "t" })]);
+    const [welcome] = new SessionRig(rig).hello({ cursor: 0, epoch: "" });
+    return welcome?.kind === "welcome" && welcome.reset;
+  });
+  assertEquals(resets, [false, false, true]);
 });
 
 Deno.test("hello a second time starts the channel over [S12]", () => {

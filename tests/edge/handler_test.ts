@@ -1,4 +1,5 @@
 /** The handler's routes: what each path answers to each method, and with which headers. */
+import { brotliDecompressSync } from "node:zlib";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DriftlessError } from "../../core/errors.ts";
 import { LOG_AGE_MS_MAX } from "../../core/limits.ts";
@@ -200,8 +201,8 @@ Deno.test("a page that the caller holds is 304", () =>
 
 Deno.test("answers are compressed for those who accept it, and caches are told", () =>
   withDoors({ assets: ASSETS }, async (doors) => {
-    const packed = ["gzip", "deflate, gzip", "br, gzip;q=0.5", "GZIP", "gzip ;q=1.0"];
-    const plain = ["", "br", "gzip;q=0", "gzip; q=0.000", "x-gzipped", "identity"];
+    const packed = ["gzip", "deflate, gzip", "br;q=0, gzip;q=0.5", "GZIP", "gzip ;q=1.0"];
+    const plain = ["", "gzip;q=0", "gzip; q=0.000", "x-gzipped", "identity", "brr"];
     for (const accepted of [...packed, ...plain]) {
       const headers = { "accept-encoding": accepted };
       const code = await doors.get("/app.js", { headers });
@@ -215,6 +216,16 @@ Deno.test("answers are compressed for those who accept it, and caches are told",
       assertEquals(text, ASSETS["/app.js"].body, accepted);
       const page = packed.includes(accepted) ? await unzipped(pulled) : await pulled.text();
       assertEquals(JSON.parse(page).changes, [], accepted);
+    }
+  }));
+
+Deno.test("answers are compressed with Brotli for those who prefer it", () =>
+  withDoors({ assets: ASSETS }, async (doors) => {
+    for (const accepted of ["br", "gzip, br", "BR;q=1", "gzip;q=0.5, br;q=0.1"]) {
+      const response = await doors.get("/app.js", { headers: { "accept-encoding": accepted } });
+      assertEquals(response.headers.get("content-encoding"), "br", accepted);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      assertEquals(brotliDecompressSync(bytes).toString(), ASSETS["/app.js"].body);
     }
   }));
 

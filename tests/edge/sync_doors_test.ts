@@ -16,12 +16,8 @@ import type { SnapshotReader, StoredRow } from "../../core/store.ts";
 import { Committer } from "../../edge/committer.ts";
 import { ANONYMOUS, type Identity } from "../../edge/identity.ts";
 import { RateLimitedError } from "../../edge/rate.ts";
-import {
-  SNAPSHOT_MS_MAX,
-  SNAPSHOTS_MAX,
-  SyncDoors,
-  type SyncDoorsOptions,
-} from "../../edge/sync_doors.ts";
+import { SNAPSHOT_MS_MAX } from "../../edge/snapshot_stream.ts";
+import { SNAPSHOTS_MAX, SyncDoors, type SyncDoorsOptions } from "../../edge/sync_doors.ts";
 import { type Authorize, EPOCH, task, todoApp } from "./served_app.ts";
 
 interface Result {
@@ -208,6 +204,30 @@ Deno.test("a snapshot of any number of rows is whole", async () => {
     const { doors, store } = rig({ rows });
     const { data } = JSON.parse(await textOfStream(doors.snapshot(ANONYMOUS, "{}")));
     assertEquals([Object.keys(data.note ?? {}).length, store.open], [rows, 0]);
+  }
+});
+
+Deno.test("columns say what the records say, whatever the number and the shape of the rows", async () => {
+  for (const rows of [0, 1, 2_001]) {
+    const { doors } = rig({ rows });
+    const mutations = ["a", "b"].map((id) => ({
+      id: `m-${id}`,
+      name: "todo.create",
+      args: { id, data: { title: id, done: false } },
+    }));
+    if (rows === 1) await push(doors, ANONYMOUS, mutations);
+    const records = JSON.parse(await textOfStream(doors.snapshot(ANONYMOUS, "{}")));
+    const { pages, ...rest } = JSON.parse(
+      await textOfStream(doors.snapshot(ANONYMOUS, `{"columns":true}`)),
+    );
+    const data: Record<string, Record<string, unknown>> = {};
+    for (const { entity, keys, ids, columns } of pages) {
+      for (const [row, id] of ids.entries()) {
+        const values = keys.map((key: string, i: number) => [key, columns[i][row]]);
+        (data[entity] ??= {})[id] = Object.fromEntries(values);
+      }
+    }
+    assertEquals({ data, ...rest }, records);
   }
 });
 

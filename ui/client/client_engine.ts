@@ -1,5 +1,4 @@
 /** The engine around the sync machine: storage, the live connection, HTTP in its absence. */
-import type { ReadonlySignal } from "@preact/signals-core";
 import type { AnyApp } from "../../core/app.ts";
 import { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
@@ -10,18 +9,17 @@ import type { View } from "../../core/view.ts";
 import type { DownMessage, UpMessage } from "../../core/wire/messages.ts";
 import { callBack } from "./callbacks.ts";
 import { choosePersistence, type ChosenPersistence } from "./choose_persistence.ts";
-import { type ClientStatus, StatusBoard, type StatusParts } from "./client_status.ts";
+import { StatusBoard, type StatusParts } from "./client_status.ts";
 import { ClientStorage } from "./client_storage.ts";
 import { AlreadyStartedError, NotStartedError } from "./client_errors.ts";
 import type { EngineEvents } from "./client_events.ts";
 import type { Changes, ClientOptions } from "./create_client.ts";
 import { Conditions } from "./conditions.ts";
+import type { EngineParts } from "./engine_parts.ts";
 import { HttpRounds } from "./http_rounds.ts";
 import { HttpSync, RefusedError } from "./http_sync.ts";
 import { type Connection, HEARTBEAT_MS } from "./live_connection.ts";
-import { noteStorage, reportStorage } from "./storage_report.ts";
-import { shareTabs } from "./tab_share.ts";
-import { VersionedPersistence } from "./versioned_persistence.ts";
+import { noteStorage } from "./storage_report.ts";
 
 const PUSH_INTERVAL_MS = 1_000;
 const PULL_INTERVAL_MS = 30_000;
@@ -41,6 +39,7 @@ interface Failure {
 export class ClientEngine {
   readonly #app: AnyApp;
   readonly #options: ClientOptions;
+  readonly #parts: EngineParts;
   readonly #events: EngineEvents;
   readonly #scope: string;
   readonly #http: HttpSync;
@@ -66,9 +65,10 @@ export class ClientEngine {
   #isBehind = false;
   #failure: Failure | null = null;
 
-  constructor(app: AnyApp, options: ClientOptions, events: EngineEvents) {
+  constructor(app: AnyApp, options: ClientOptions, parts: EngineParts, events: EngineEvents) {
     this.#app = app;
     this.#options = options;
+    this.#parts = parts;
     this.#events = events;
     this.#scope = checkScope(options.scope);
     const { token, url = globalThis.location?.origin } = options;
@@ -90,7 +90,7 @@ export class ClientEngine {
       failed: (error) => this.#failed(error),
     });
     this.#kept = choosePersistence(app.name, this.#scope, options);
-    const { connection, persistence } = shareTabs(this.#kept.persistence, {
+    const { connection, persistence } = parts.share(this.#kept.persistence, {
       url,
       appVersion: app.version,
       machine: () => this.#machine,
@@ -107,9 +107,10 @@ export class ClientEngine {
     this.#status = new StatusBoard(
       options.stuckAfterMs ?? STUCK_AFTER_MS,
       () => callBack(this.#options.onStuck, this.pending),
+      parts.shown,
     );
     this.#storage = new ClientStorage(
-      new VersionedPersistence(app, persistence, {
+      parts.versioned(app, persistence, {
         serverVersion: () => http.serverVersion,
         replica: () => this.running().replica,
       }),
@@ -165,10 +166,6 @@ export class ClientEngine {
     return { ...made, durable };
   }
 
-  get status(): ReadonlySignal<ClientStatus> {
-    return this.#status.signal;
-  }
-
   notifyLive(cursor: number): void {
     // A live connection brings the changes themselves.
     if (cursor <= this.running().cursor || this.#connection !== 0 || !this.#isNetworking) return;
@@ -217,7 +214,7 @@ export class ClientEngine {
     this.#machine = this.#createMachine(persisted);
     const cleared = kind === "indexeddb" ? noteStorage(name, persisted === null) : null;
     if (cleared !== null) this.#failed(cleared);
-    reportStorage(kind).then((storage) => this.#show({ storage }));
+    this.#parts.report?.(kind).then((storage) => this.#show({ storage }));
   }
 
   async #halt(): Promise<void> {

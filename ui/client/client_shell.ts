@@ -1,157 +1,124 @@
-/** What `createClient` returns: the engine, and what an app sees of it. */
-import type { ReadonlySignal } from "@preact/signals-core";
+/** What `createClient` returns: a client that syncs, and what an app sees of it besides. */
+import { type ReadonlySignal, signal } from "@preact/signals-core";
 import type { AnyApp } from "../../core/app.ts";
+import type { SettledMutation } from "../../core/client_output.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { Mutation } from "../../core/mutation.ts";
-import type { Pending } from "../../core/queue.ts";
 import { callBack } from "./callbacks.ts";
-import { ClientEngine } from "./client_engine.ts";
-import type { ClientStatus } from "./client_status.ts";
-import { checkCollection, type CollectionView, openCollection } from "./collection_view.ts";
+import type { ClientEngine } from "./client_engine.ts";
+import type { PeersMessage } from "./client_events.ts";
+import { type ClientStatus, STOPPED } from "./client_status.ts";
+import { checkCollection } from "./collection_reads.ts";
+import { type CollectionView, openCollection } from "./collection_view.ts";
 import type { Changes, ClientOptions } from "./create_client.ts";
+import type { EngineParts } from "./engine_parts.ts";
 import { History } from "./history.ts";
-import { MutationQueue, type TakeStep } from "./mutation_queue.ts";
 import { ClientPresence } from "./presence.ts";
 import { type Query, RowQuery } from "./query.ts";
 import type { QueryOptions } from "./query_options.ts";
 import { Reactive } from "./reactive.ts";
-import { Topics } from "./topics.ts";
+import { reportStorage } from "./storage_report.ts";
+import { type Extras, SyncShell } from "./sync_shell.ts";
+import { shareTabs } from "./tab_share.ts";
+import { VersionedPersistence } from "./versioned_persistence.ts";
 
 /** A client of any app; {@linkcode Client} has its methods' documentation and types. */
-export class ClientShell {
+export class ClientShell extends SyncShell {
   readonly #app: AnyApp;
-  readonly #engine: ClientEngine;
-  readonly #topics: Topics;
+  readonly #features: Features;
   readonly presence: ClientPresence;
-  readonly queue: MutationQueue;
   readonly history: History;
-  readonly #listeners = new Set<(changes: Changes) => void>();
-  readonly #reactive = new Reactive(() => this.#engine.view);
+  readonly status: ReadonlySignal<ClientStatus>;
 
   constructor(app: AnyApp, options: ClientOptions) {
+    const status = signal(STOPPED);
+    const parts: EngineParts = {
+      share: shareTabs,
+      versioned: (...args) => new VersionedPersistence(...args),
+      report: reportStorage,
+      shown: (next) => {
+        status.value = next;
+      },
+    };
+    let features!: Features;
+    super(app, options, parts, (engine) => features = new Features(app, options, engine));
     this.#app = app;
-    this.#topics = new Topics((message) => this.#engine.send(message));
-    this.presence = new ClientPresence({
-      send: (message) => this.#engine.send(message),
-      clientId: () => this.clientId,
-      failed: (error) => callBack(options.onError, error),
-    });
-    this.#engine = new ClientEngine(app, options, {
-      changed: (changes) => this.#notify(changes),
-      greeted: () => {
-        this.#topics.resume();
-        this.presence.resume();
-      },
-      lost: () => this.presence.pause(),
-      peers: (message) => this.presence.received(message),
-      event: (topic, data) => this.#topics.deliver(topic, data),
-      settled: (settled) => this.history.settled(settled),
-      rejected: (rejected) => {
-        this.#forgetQuarantined();
-        callBack(options.onRejected, rejected);
-      },
-    });
-    const machine = () => this.#engine.running();
-    this.queue = new MutationQueue({
-      take: this.#take,
-      entries: () => machine().entries,
-      gone: (ids) => this.history.forgotten(ids),
-    });
-    this.history = new History(app, this.#take, machine);
+    this.#features = features;
+    this.presence = features.presence;
+    this.history = features.history;
+    this.status = status;
   }
 
-  start(): Promise<void> {
-    return this.#engine.start();
-  }
-
-  async stop(): Promise<void> {
-    await this.#engine.stop();
+  override async stop(): Promise<void> {
+    await super.stop();
     this.presence.stop();
   }
 
-  sync(): Promise<void> {
-    return this.#engine.sync();
-  }
-
-  async mutate(name: string, args: unknown): Promise<Mutation> {
-    const { mutation, durable } = this.#take((machine) => machine.mutate(name, args));
-    this.history.made(mutation);
-    try {
-      await durable;
-    } catch (error) {
-      this.history.forgotten([mutation.id]);
-      throw error;
-    }
-    return mutation;
-  }
-
-  collection(name: string): CollectionView<JsonObject> {
+  override collection(name: string): CollectionView<JsonObject> {
+    const { engine, followers: reactive } = this.#features;
     return openCollection({
       app: this.#app,
-      reactive: this.#reactive,
-      view: () => this.#engine.running().view,
+      reactive,
+      view: () => engine.running().view,
       mutate: (mutator, args) => this.mutate(mutator, args),
     }, name);
   }
 
   query(name: string, options: QueryOptions<JsonObject> = {}): Query<JsonObject> {
     checkCollection(this.#app, name);
-    return new RowQuery(this.#reactive, name, options);
+    return new RowQuery(this.#features.followers, name, options);
+  }
+}
+
+/** Presence, undo and followed reads of one client. */
+class Features implements Extras {
+  readonly engine: ClientEngine;
+  readonly presence: ClientPresence;
+  readonly history: History;
+  readonly followers: Reactive;
+
+  constructor(app: AnyApp, options: ClientOptions, engine: ClientEngine) {
+    this.engine = engine;
+    this.presence = new ClientPresence({
+      send: (message) => engine.send(message),
+      clientId: () => engine.running().client,
+      failed: (error) => callBack(options.onError, error),
+    });
+    this.history = new History(app, (step) => engine.take(step), () => engine.running());
+    this.followers = new Reactive(() => engine.view);
   }
 
-  subscribe(listener: (changes: Changes) => void): () => void {
-    // Its own, so that one who subscribes the same function twice can stop one of them.
-    const own = (changes: Changes) => listener(changes);
-    this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+  changed(changes: Changes): void {
+    if (changes.length > 0) this.followers.changed(changes);
   }
 
-  get status(): ReadonlySignal<ClientStatus> {
-    return this.#engine.status;
+  greeted(): void {
+    this.presence.resume();
   }
 
-  notifyLive(cursor: number): void {
-    this.#engine.notifyLive(cursor);
+  lost(): void {
+    this.presence.pause();
   }
 
-  get isOnline(): boolean {
-    return this.#engine.isOnline;
+  peers(message: PeersMessage): void {
+    this.presence.received(message);
   }
 
-  get cursor(): number {
-    return this.#engine.cursor;
+  made(mutation: Mutation): void {
+    this.history.made(mutation);
   }
 
-  get clientId(): string {
-    return this.#engine.running().client;
+  settled(settled: SettledMutation): void {
+    this.history.settled(settled);
   }
-
-  get pending(): readonly Readonly<Pending>[] {
-    return this.#engine.pending;
-  }
-
-  setOffline(offline: boolean): void {
-    this.#engine.setOffline(offline);
-  }
-
-  subscribeTopic(topic: string, listener: (data: unknown) => void): () => void {
-    return this.#topics.subscribe(topic, listener);
-  }
-
-  publish(topic: string, data: unknown): void {
-    this.#topics.publish(topic, data);
-  }
-
-  readonly #take: TakeStep = (step) => this.#engine.take(step);
 
   /** What is in quarantine is no step to undo. */
-  #forgetQuarantined(): void {
-    const { quarantined } = this.#engine.running();
+  rejected(): void {
+    const { quarantined } = this.engine.running();
     this.history.forgotten(quarantined.map(({ mutation }) => mutation.id));
   }
 
-  #notify(changes: Changes): void {
-    if (changes.length > 0) callBack(() => this.#reactive.changed(changes));
-    for (const listener of [...this.#listeners]) callBack(listener, changes);
+  forgotten(ids: readonly string[]): void {
+    this.history.forgotten(ids);
   }
 }

@@ -1,11 +1,32 @@
-/** How a client is doing: one signal for connection, queue, storage and the last error. */
-import { type ReadonlySignal, signal } from "@preact/signals-core";
+/** How a client is doing: one value for connection, queue, storage and the last error. */
 import type { DriftlessError } from "../../core/errors.ts";
 import type { Pending } from "../../core/queue.ts";
 import { callBack } from "./callbacks.ts";
 import type { StorageReport } from "./storage_report.ts";
 
-/** What a client is doing, at one moment. */
+/**
+ * What a client is doing, at one moment. `client.status` is a signal of it.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * const client = createClient(defineApp({ name: "notes", collections: { note } }), {
+ *   url: "http://127.0.0.1:8000",
+ *   persistence: "memory",
+ * });
+ * const unsent = new Set<number>();
+ * const stop = client.status.subscribe((status) => unsent.add(status.unsent));
+ * client.setOffline(true);
+ * await client.start();
+ * await client.mutate("note.create", { id: "n1", data: { text: "Waits for the server" } });
+ * if (!unsent.has(0) || !unsent.has(1)) throw new Error();
+ * stop();
+ * await client.stop();
+ * ```
+ */
 export interface ClientStatus {
   /** `connecting` until the first answer or failure after a start. */
   readonly connection: "stopped" | "connecting" | "online" | "offline";
@@ -26,7 +47,8 @@ export interface ClientStatus {
 /** What the status is made from. */
 export type StatusParts = Omit<ClientStatus, "pending" | "unsent" | "refused" | "isStuck">;
 
-const STOPPED: ClientStatus = {
+/** Of a client that does not run. */
+export const STOPPED: ClientStatus = {
   connection: "stopped",
   pending: 0,
   unsent: 0,
@@ -38,21 +60,26 @@ const STOPPED: ClientStatus = {
 
 /** Keeps the status, and rings when a queue does not move. */
 export class StatusBoard {
-  readonly #signal = signal<ClientStatus>(STOPPED);
   readonly #stuckAfterMs: number;
-  readonly #stuck: (() => void) | undefined;
+  readonly #stuck: () => void;
+  readonly #shown: ((status: ClientStatus) => void) | undefined;
+  #now = STOPPED;
   #alarm: ReturnType<typeof setTimeout> | undefined;
   /** The mutation that the alarm watches. */
   #watched = "";
 
-  /** `stuck` hears when the client is online and a mutation has been unsent for `stuckAfterMs`. */
-  constructor(stuckAfterMs: number, stuck: (() => void) | undefined) {
+  /**
+   * `stuck` hears when the client is online and a mutation has been unsent for `stuckAfterMs`; `shown`
+   * hears of every other status.
+   */
+  constructor(
+    stuckAfterMs: number,
+    stuck: () => void,
+    shown: ((status: ClientStatus) => void) | undefined,
+  ) {
     this.#stuckAfterMs = stuckAfterMs;
     this.#stuck = stuck;
-  }
-
-  get signal(): ReadonlySignal<ClientStatus> {
-    return this.#signal;
+    this.#shown = shown;
   }
 
   /** Takes in how things are now. */
@@ -61,7 +88,7 @@ export class StatusBoard {
     queue: readonly Readonly<Pending>[],
     refused: number,
   ): void {
-    const before = this.#signal.peek();
+    const before = this.#now;
     const counts = countsOf(queue);
     const next = { ...before, ...parts, ...counts.numbers, refused };
     this.#watch(next.connection === "online" ? counts.oldest : "");
@@ -78,23 +105,22 @@ export class StatusBoard {
     if (id === this.#watched) return;
     this.#watched = id;
     clearTimeout(this.#alarm);
-    this.#show({ ...this.#signal.peek(), isStuck: false });
+    this.#show({ ...this.#now, isStuck: false });
     if (id !== "") this.#alarm = setTimeout(() => this.#ring(), this.#stuckAfterMs);
   }
 
   #ring(): void {
-    this.#show({ ...this.#signal.peek(), isStuck: true });
-    callBack(this.#stuck);
+    this.#show({ ...this.#now, isStuck: true });
+    this.#stuck();
   }
 
   #show(next: ClientStatus): void {
-    const before = this.#signal.peek();
+    const before = this.#now;
     const names = Object.keys(next) as (keyof ClientStatus)[];
     if (names.every((name) => next[name] === before[name])) return;
+    this.#now = next;
     // An effect of the app that throws must not stop the engine.
-    callBack(() => {
-      this.#signal.value = next;
-    });
+    callBack(this.#shown, next);
   }
 }
 

@@ -1,12 +1,9 @@
-/** The records of one collection, and one of them: read, followed, and written by the built-ins. */
+/** The records of one collection, and one of them: read, and written by the built-ins. */
 import type { AnyApp } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { randomId } from "../../core/ports.ts";
-import { rowKey } from "../../core/transaction.ts";
-import type { View } from "../../core/view.ts";
-import { collectionKey, countKey, type Reactive } from "./reactive.ts";
-import type { Row } from "./sorted_rows.ts";
+import { type CollectionReads, openReads, type ReadsHost } from "./collection_reads.ts";
 
 /**
  * The records of one collection, pending mutations included. An effect that reads them runs again when
@@ -33,17 +30,7 @@ import type { Row } from "./sorted_rows.ts";
  * await client.stop();
  * ```
  */
-export interface CollectionView<Rec> {
-  /** The record, frozen, or `undefined`. */
-  get(id: string): Rec | undefined;
-  /** Whether there is such a record. */
-  has(id: string): boolean;
-  /** Every record with its id, by id. */
-  all(): readonly Row<Rec>[];
-  /** The records that a predicate accepts, by id. */
-  find(accept: (record: Rec, id: string) => boolean): readonly Row<Rec>[];
-  /** How many records there are. */
-  count(): number;
+export interface CollectionView<Rec> extends CollectionReads<Rec> {
   /**
    * Adds a record, with a fresh id when none is given. It is in the view when this returns; `stored` of
    * the entity tells when it is durable, and rejects when it is refused: `conflict` when there is a
@@ -107,11 +94,7 @@ export interface CreatedEntity<Rec> extends Entity<Rec> {
 }
 
 /** What a collection needs of its client. */
-export interface CollectionHost {
-  readonly app: AnyApp;
-  readonly reactive: Reactive;
-  /** Throws while the client does not run. */
-  view(): View;
+export interface CollectionHost extends ReadsHost {
   mutate(name: string, args: unknown): Promise<unknown>;
 }
 
@@ -121,17 +104,8 @@ export interface CollectionHost {
  * @throws {TypeError} when the app has none of that name
  */
 export function openCollection(host: CollectionHost, name: string): CollectionView<JsonObject> {
-  checkCollection(host.app, name);
-  const { reactive } = host;
-  const get = (id: string) => {
-    // Before the view is asked: whoever reads too early hears of the start.
-    reactive.followKey(rowKey(name, id));
-    return host.view().get(name, id);
-  };
-  const all = () => {
-    reactive.followKey(collectionKey(name));
-    return host.view().all(name);
-  };
+  const reads = openReads(host, name);
+  const { get } = reads;
   const entity = (id: string): Entity<JsonObject> => ({
     id,
     get: () => get(id),
@@ -148,27 +122,13 @@ export function openCollection(host: CollectionHost, name: string): CollectionVi
     },
   });
   return {
-    get,
-    has: (id) => get(id) !== undefined,
-    all,
-    find: (accept) => all().filter(([id, record]) => accept(record, id)),
-    count() {
-      reactive.followKey(countKey(name));
-      return host.view().count(name);
-    },
+    ...reads,
     create(data, id = freshId()) {
       const made = host.mutate(builtin(host.app, name, "create"), { id, data });
       return { ...entity(id), stored: made.then(() => {}) };
     },
     entity,
   };
-}
-
-/** @throws {TypeError} when the app has no collection of that name */
-export function checkCollection(app: AnyApp, name: string): void {
-  if (!Object.hasOwn(app.collections, name)) {
-    throw new TypeError(`Cannot read the collection "${name}": the app has none of that name`);
-  }
 }
 
 /** The mutator behind a method; one that the app wrote itself under this name will do. */

@@ -58,7 +58,9 @@ export interface ClientOptions {
   readonly onError?: (error: DriftlessError) => void;
   /** The snapshot came to the end of the log, at this cursor. */
   readonly onSync?: (cursor: number) => void;
+  /** The server answers, for the first time or again. */
   readonly onOnline?: () => void;
+  /** The server does not answer any more; the client goes on trying. */
   readonly onOffline?: () => void;
   /** The client is online, and the oldest unsent mutation does not get through. */
   readonly onStuck?: (pending: readonly Readonly<Pending>[]) => void;

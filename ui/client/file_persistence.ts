@@ -37,7 +37,7 @@ export const REWRITE_BYTES_MIN: number = 1024 * 1024;
  * `store_failed`. The lock ends with the process that holds it, however that ends.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { collection, createClient, defineApp } from "@driftless/driftless";
  * import { FilePersistence } from "@driftless/driftless/file";
  * import * as v from "valibot";
@@ -45,15 +45,17 @@ export const REWRITE_BYTES_MIN: number = 1024 * 1024;
  * const note = collection("note", v.object({ text: v.string() }));
  * const app = defineApp({ name: "notes", collections: { note } });
  *
+ * const folder = await Deno.makeTempDir();
  * for (const id of ["n1", "n2"]) {
- *   const persistence = new FilePersistence("./notes.log");
+ *   const persistence = new FilePersistence(`${folder}/notes.log`);
  *   const client = createClient(app, { url: "http://127.0.0.1:8000", persistence });
  *   client.setOffline(true);
  *   await client.start();
  *   await client.mutate("note.create", { id, data: { text: "On the disk when this resolves" } });
- *   console.log(client.pending.length, "waiting for the server"); // 1, then 2
+ *   if (client.pending.length !== (id === "n1" ? 1 : 2)) throw new Error("It was forgotten");
  *   await client.stop();
  * }
+ * await Deno.remove(folder, { recursive: true });
  * ```
  */
 export class FilePersistence implements Persistence {

@@ -1,11 +1,12 @@
 /** Undo and redo of one's own mutations, in order and in steps. */
-import { type ReadonlySignal, signal } from "@preact/signals-core";
+import { signal } from "@preact/signals-core";
 import type { AnyApp, MutatorCall } from "../../core/app.ts";
 import type { SyncClient } from "../../core/client.ts";
 import type { SettledMutation } from "../../core/client_output.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import { type UndoOrigin, UndoStack } from "../../core/undo.ts";
 import type { TakeStep } from "./mutation_queue.ts";
+import type { ReadonlySignal } from "./signals.ts";
 
 /**
  * What the user of this client did since the page was loaded, to take back and to make again. A field

@@ -88,15 +88,11 @@ export class HttpSync {
 
   /** Asks for all rows. */
   async snapshot(scope: string, signal: AbortSignal): Promise<LoadedSnapshot> {
-    const body = { scope, app_version: this.#options.appVersion };
+    const body = { scope, app_version: this.#options.appVersion, columns: true };
     return await this.#post("/_sync/snapshot", body, signal, (answer) => {
-      const rows: SnapshotRow[] = [];
-      for (const [entity, records] of Object.entries(object(answer.data))) {
-        for (const [id, record] of Object.entries(object(records))) {
-          rows.push({ entity, id, json: canonicalText(record) });
-        }
-      }
-      const { cursor, epoch, time } = answer;
+      const { cursor, epoch, time, pages } = answer;
+      // An older server knows no columns.
+      const rows = pages === undefined ? rowsOf(answer.data) : list(pages).flatMap(rowsOfPage);
       return { epoch: text(epoch), cursor: integer(cursor), time: integer(time), rows };
     });
   }
@@ -214,6 +210,28 @@ async function textOf({ body }: Response, heard: () => void): Promise<string> {
     text += decoder.decode(part.value, { stream: true });
   }
   return text + decoder.decode();
+}
+
+function rowsOf(data: Json | undefined): readonly SnapshotRow[] {
+  return Object.entries(object(data)).flatMap(([entity, records]) =>
+    Object.entries(object(records)).map(([id, record]) => {
+      return { entity, id, json: canonicalText(record) };
+    })
+  );
+}
+
+function rowsOfPage(page: Json): readonly SnapshotRow[] {
+  const { entity, keys, ids, columns } = object(page);
+  const names = list(keys).map(text);
+  const values = list(columns).map(list);
+  return list(ids).map((id, row) => {
+    const record = names.map((name, column) => {
+      const value = values[column]?.[row];
+      if (value === undefined) throw new TypeError("a column is too short");
+      return [name, value] as const;
+    });
+    return { entity: text(entity), id: text(id), json: canonicalText(Object.fromEntries(record)) };
+  });
 }
 
 function resultOf(value: Json): WireResult {

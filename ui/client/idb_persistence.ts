@@ -35,7 +35,26 @@ interface Orphans {
 const LAYOUT_VERSION = 2;
 const QUEUE_STORES = ["queues", "slots"] as const;
 
-/** Storage of one tab's client in the IndexedDB database `name`. */
+/**
+ * Storage of one tab's client in the IndexedDB database `name`. `createClient` makes one by itself; an
+ * app that keeps several databases makes its own. It needs a page that came over HTTPS, or from this
+ * machine: elsewhere its start fails.
+ *
+ * @example
+ * ```ts
+ * import { DriftlessError, IdbPersistence } from "@driftless/driftless";
+ *
+ * const persistence = new IdbPersistence("notes/drafts");
+ * try {
+ *   const stored = await persistence.load();
+ *   console.log(stored?.pending.length ?? 0, "mutations wait");
+ * } catch (error) {
+ *   // There is no IndexedDB here, as on a server.
+ *   if (!(error instanceof DriftlessError) || error.code !== "store_failed") throw error;
+ * }
+ * await persistence.close();
+ * ```
+ */
 export class IdbPersistence implements Persistence {
   /** The database. */
   readonly name: string;
@@ -48,6 +67,7 @@ export class IdbPersistence implements Persistence {
   #orphans: Orphans | null = null;
   #standing: Standing = { cursor: 0, epoch: "" };
 
+  /** `name` names the database; nothing is opened before {@linkcode IdbPersistence.load}. */
   constructor(name: string) {
     this.name = name;
   }

@@ -9,7 +9,29 @@ import type {
 } from "../../core/persistence.ts";
 import type { SnapshotRow } from "../../core/snapshot.ts";
 
-/** A {@linkcode Persistence} in memory. Give the same object to a new client to go on from it. */
+/**
+ * A {@linkcode Persistence} in memory. Give the same object to a new client to go on from it.
+ *
+ * @example
+ * ```ts
+ * import { collection, createClient, defineApp, MemoryPersistence } from "@driftless/driftless";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * const app = defineApp({ name: "notes", collections: { note } });
+ * const persistence = new MemoryPersistence();
+ *
+ * for (const id of ["n1", "n2"]) {
+ *   const client = createClient(app, { url: "http://127.0.0.1:8000", persistence });
+ *   client.setOffline(true);
+ *   await client.start();
+ *   await client.mutate("note.create", { id, data: { text: "Waits for the server" } });
+ *   await client.stop();
+ * }
+ * const stored = await persistence.load();
+ * if (stored?.pending.length !== 2) throw new Error();
+ * ```
+ */
 export class MemoryPersistence implements Persistence {
   #identity: ClientIdentity | null = null;
   readonly #queue = new Map<number, PendingRecord>();

@@ -12,6 +12,7 @@ import { rowKey } from "../../core/transaction.ts";
 import type { View, ViewChange } from "../../core/view.ts";
 import { callBack } from "./callbacks.ts";
 import type { Changes } from "./create_client.ts";
+import { collectionKey, countKey } from "./view_keys.ts";
 
 /** Hears when its source gets its first follower, and when the last one has left. */
 export interface SourceOwner {
@@ -141,14 +142,4 @@ export class Reactive implements SourceOwner {
   #touch(key: string): void {
     this.#sources.get(key)?.touch();
   }
-}
-
-/** The key of a collection. No record has it, as no id is empty. */
-export function collectionKey(entity: string): string {
-  return rowKey(entity, "");
-}
-
-/** The key of the number of records. No record has it: an id holds no control characters. */
-export function countKey(entity: string): string {
-  return rowKey(entity, "\0");
 }

@@ -9,6 +9,7 @@ export interface StorageReport {
   readonly isPersistent: boolean | null;
   /** Bytes that this site uses, and may use, as far as the browser tells. */
   readonly usageBytes: number | null;
+  /** Bytes that this site may use, as far as the browser tells. */
   readonly quotaBytes: number | null;
 }
 

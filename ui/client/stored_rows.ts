@@ -22,7 +22,9 @@ const ROWS_PER_CHANGE = 8;
 
 /** Where stored rows stand in the scope's log. */
 export interface Standing {
+  /** The place in the log; 0 before the first sync. */
   readonly cursor: number;
+  /** The history that the cursor counts in; `""` before the first sync. */
   readonly epoch: string;
 }
 

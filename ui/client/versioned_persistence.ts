@@ -15,6 +15,7 @@ import type {
   Persistence,
   ReplicaMove,
 } from "../../core/persistence.ts";
+import { markText, readMark } from "./version_marks.ts";
 
 /** What the storage asks of the running client. */
 export interface VersionSource {
@@ -23,13 +24,6 @@ export interface VersionSource {
   /** The confirmed rows as they are now. */
   replica(): PersistedClient["replica"];
 }
-
-interface Mark {
-  readonly code: number;
-  readonly server: number;
-}
-
-const MARK = /^v(\d+)\.(\d+) (.*)$/s;
 
 /** A {@linkcode Persistence} whose contents are led up to the app's version when they are loaded. */
 export class VersionedPersistence implements Persistence {
@@ -114,14 +108,4 @@ export class VersionedPersistence implements Persistence {
     if (appVersion === 1) return batch;
     return { ...batch, put: batch.put.map((record) => ({ ...record, appVersion })) };
   }
-}
-
-/** Nothing, for what has known no other version: as it was stored before there were versions. */
-function markText({ code, server }: Mark): string {
-  return code === 1 && server === 1 ? "" : `v${code}.${server} `;
-}
-
-function readMark(text: string): Mark & { readonly epoch: string } {
-  const [, code = "1", server = "1", epoch = text] = MARK.exec(text) ?? [];
-  return { code: Number(code), server: Number(server), epoch };
 }

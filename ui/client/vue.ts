@@ -34,6 +34,20 @@ import type { ReadonlySignal } from "./signals.ts";
 import type { Row } from "./sorted_rows.ts";
 
 /**
+ * A ref of Vue's, to read and to watch.
+ *
+ * @ignore What it is made of is Vue's: `deno doc --lint` would have that documented here.
+ */
+export type ReadonlyRef<T> = Readonly<ShallowRef<T>>;
+
+/**
+ * A value, a ref that holds it, or a function that gives it.
+ *
+ * @ignore As {@linkcode ReadonlyRef}.
+ */
+export type ValueSource<T> = MaybeRefOrGetter<T>;
+
+/**
  * The rows of a query. Options may be a ref or a getter: what it reads makes a new query.
  *
  * @example
@@ -62,8 +76,8 @@ import type { Row } from "./sorted_rows.ts";
 export function useQuery<A extends AnyApp, Name extends CollectionName<A>>(
   client: Client<A>,
   name: Name,
-  options: MaybeRefOrGetter<QueryOptions<RecordIn<A, Name>>> = {},
-): Readonly<ShallowRef<readonly Row<RecordIn<A, Name>>[]>> {
+  options: ValueSource<QueryOptions<RecordIn<A, Name>>> = {},
+): ReadonlyRef<readonly Row<RecordIn<A, Name>>[]> {
   return following(() => rowsSignal(client, name, toValue(options)));
 }
 
@@ -94,8 +108,8 @@ export function useQuery<A extends AnyApp, Name extends CollectionName<A>>(
 export function useRecord<A extends AnyApp, Name extends CollectionName<A>>(
   client: Client<A>,
   name: Name,
-  id: MaybeRefOrGetter<string>,
-): Readonly<ShallowRef<RecordIn<A, Name> | undefined>> {
+  id: ValueSource<string>,
+): ReadonlyRef<RecordIn<A, Name> | undefined> {
   return following(() => recordSignal(client, name, toValue(id)));
 }
 
@@ -122,7 +136,7 @@ export function useRecord<A extends AnyApp, Name extends CollectionName<A>>(
  */
 export function useStatus<A extends AnyApp>(
   client: Client<A>,
-): Readonly<ShallowRef<ClientStatus>> {
+): ReadonlyRef<ClientStatus> {
   return useValue(client.status);
 }
 
@@ -142,11 +156,11 @@ export function useStatus<A extends AnyApp>(
  * scope.stop();
  * ```
  */
-export function useValue<T>(source: ReadonlySignal<T>): Readonly<ShallowRef<T>> {
+export function useValue<T>(source: ReadonlySignal<T>): ReadonlyRef<T> {
   return following(() => source);
 }
 
-function following<T>(source: () => ReadonlySignal<T>): Readonly<ShallowRef<T>> {
+function following<T>(source: () => ReadonlySignal<T>): ReadonlyRef<T> {
   const current = computed(source);
   const value = shallowRef(current.value.peek());
   watch(current, (now, _before, onCleanup) => {
