@@ -59,8 +59,8 @@ const PACKAGES_SEEN: Readonly<Partial<Record<Room, readonly string[]>>> = {
   wire: [],
   wasm: [],
   ui: ["parse5"],
-  client: ["idb", "@preact/signals-core"],
-  demo: ["idb", "@preact/signals-core", "valibot"],
+  client: ["@preact/signals-core"],
+  demo: ["@preact/signals-core", "valibot"],
 };
 
 /** The bindings: each may import its own framework, which a page that asks for it has anyway. */

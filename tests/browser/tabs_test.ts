@@ -247,3 +247,25 @@ tabsTest("two users of one browser have nothing in common", async (stage) => {
   const again = await stage.open("?user=ann");
   await eventually(() => entries(again), ["of bob", "of ann"]);
 });
+
+tabsTest("storage that was cleared is reported at the next start, once", async (stage) => {
+  const first = await stage.open();
+  await append(first, "of the first");
+  await settled([first]);
+  await first.close();
+  const other = await stage.context.newPage();
+  await other.goto(`${stage.server.url}/s.js`);
+  await other.evaluate(async () => {
+    for (const { name = "" } of await indexedDB.databases()) {
+      await new Promise((resolve) => {
+        indexedDB.deleteDatabase(name).onsuccess = resolve;
+      });
+    }
+  });
+  const codes = (page: Page) => page.evaluate(() => tab.errors.map((error) => error.split(":")[0]));
+  const second = await stage.open();
+  assertEquals(await codes(second), ["storage_evicted"]);
+  assertEquals(await settled([second]), ["of the first"]);
+  const third = await stage.open();
+  assertEquals(await codes(third), []);
+});

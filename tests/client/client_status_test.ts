@@ -1,7 +1,7 @@
 /** What a client says of itself: connection, queue, storage, and an alarm when the queue does not move. */
 import { assert, assertEquals } from "@std/assert";
 import type { ClientStatus } from "../../ui/client/client_status.ts";
-import { noteStorage, reportStorage } from "../../ui/client/storage_report.ts";
+import { clearedStorage, markStorage, reportStorage } from "../../ui/client/storage_report.ts";
 import { Device, eventually, RigServer, until } from "./rig.ts";
 
 /** Nobody listens there. */
@@ -127,16 +127,18 @@ Deno.test("storage that was cleared is reported once", () => {
   const kept = new Map<string, string>();
   const stand = {
     getItem: (key: string) => kept.get(key) ?? null,
+    removeItem: (key: string) => void kept.delete(key),
     setItem: (key: string, value: string) => void kept.set(key, value),
   };
   // Deno has no storage of a site without a site.
   const before = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
   Object.defineProperty(globalThis, "localStorage", { value: stand, configurable: true });
   try {
-    assertEquals(noteStorage("a", true), null);
-    assertEquals(noteStorage("a", false), null);
-    assertEquals(noteStorage("a", true)?.code, "storage_evicted");
-    assertEquals(noteStorage("b", true), null);
+    assertEquals(clearedStorage("a"), null);
+    markStorage("a");
+    assertEquals(clearedStorage("b"), null);
+    assertEquals(clearedStorage("a")?.code, "storage_evicted");
+    assertEquals(clearedStorage("a"), null);
   } finally {
     if (before) Object.defineProperty(globalThis, "localStorage", before);
   }

@@ -26,7 +26,10 @@ const ALLOWED: ReadonlyArray<[path: string, source: string]> = [
     "ui/client/bridge.ts",
     `import { a } from "../wire.ts"; import { b } from "../../wasm/kernel.ts";`,
   ],
-  ["ui/client/store.ts", `import { openDB } from "idb"; import { a } from "../../core/json.ts";`],
+  [
+    "ui/client/store.ts",
+    `import { signal } from "@preact/signals-core"; import { a } from "../../core/json.ts";`,
+  ],
   ["ui/client/bind.ts", `import { signal } from "@preact/signals-core";`],
   ["ui/demo/demo.ts", `import { a } from "../client/bridge.ts"; import { b } from "../island.ts";`],
   ["edge/host.ts", `import { a } from "../ui/island.ts"; import { Hono } from "hono";`],

@@ -19,7 +19,7 @@ import type { EngineParts } from "./engine_parts.ts";
 import { HttpRounds } from "./http_rounds.ts";
 import { HttpSync, RefusedError } from "./http_sync.ts";
 import { type Connection, HEARTBEAT_MS } from "./live_connection.ts";
-import { noteStorage } from "./storage_report.ts";
+import { clearedStorage, markStorage } from "./storage_report.ts";
 
 const PUSH_INTERVAL_MS = 1_000;
 const PULL_INTERVAL_MS = 30_000;
@@ -212,7 +212,8 @@ export class ClientEngine {
     const persisted = await this.#storage.load();
     const { kind, name } = this.#kept;
     this.#machine = this.#createMachine(persisted);
-    const cleared = kind === "indexeddb" ? noteStorage(name, persisted === null) : null;
+    const isCleared = kind === "indexeddb" && persisted === null;
+    const cleared = isCleared ? clearedStorage(name) : null;
     if (cleared !== null) this.#failed(cleared);
     this.#parts.report?.(kind).then((storage) => this.#show({ storage }));
   }
@@ -260,11 +261,18 @@ export class ClientEngine {
   }
 
   #stored(tokens: readonly number[], error: DriftlessError | null): void {
-    if (error === null) this.#machine?.persisted(...tokens);
+    if (error === null) this.#persisted(tokens);
     else for (const token of tokens) this.#machine?.persistFailed(token, error);
     const failure = this.#takeFailure();
     if (failure !== null) this.#failed(failure.error);
     this.#notify([]);
+  }
+
+  #persisted(tokens: readonly number[]): void {
+    const { kind, name } = this.#kept;
+    // The first batch of a start is enough.
+    if (kind === "indexeddb" && tokens.includes(1)) markStorage(name);
+    this.#machine?.persisted(...tokens);
   }
 
   #goOnline(): void {

@@ -31,22 +31,29 @@ export async function reportStorage(kind: StorageReport["kind"]): Promise<Storag
 }
 
 /**
- * Remembers beside the storage `name` that it was in use; returns what to report when it is empty all
- * the same: a mutation that was only there is lost, which the user has to hear.
+ * What to report when the storage `name` is empty though it was in use: a mutation that was only there
+ * is lost, which the user has to hear. `null` where nothing tells of such a use.
  */
-export function noteStorage(name: string, isEmpty: boolean): DriftlessError | null {
-  const key = `${name}/used`;
+export function clearedStorage(name: string): DriftlessError | null {
   try {
-    const { localStorage } = globalThis;
-    const wasUsed = localStorage.getItem(key) !== null;
-    localStorage.setItem(key, "1");
-    if (!isEmpty || !wasUsed) return null;
+    if (localStorage.getItem(keyOf(name)) === null) return null;
+    localStorage.removeItem(keyOf(name));
   } catch {
     // Without it an eviction goes unnoticed.
     return null;
   }
-  return new DriftlessError(
-    "storage_evicted",
-    "The storage was cleared: what was not sent is lost",
-  );
+  return new DriftlessError("storage_evicted", "The storage was cleared: what was not sent is lost");
+}
+
+/** Remembers, beside the storage `name`, that something is in it. */
+export function markStorage(name: string): void {
+  try {
+    localStorage.setItem(keyOf(name), "1");
+  } catch {
+    // As above.
+  }
+}
+
+function keyOf(name: string): string {
+  return `${name}/used`;
 }
