@@ -16,6 +16,7 @@ if (import.meta.main) {
     demo: { app: demo, assets },
     loadModules: async () => ({
       "@driftless/driftless": await import("./mod.ts"),
+      "@driftless/driftless/sync": await import("./ui/client/sync_client.ts"),
       valibot: await import("valibot"),
     }),
     url: import.meta.url,

@@ -61,10 +61,12 @@
  * await client.start();
  *
  * const open = client.query("todo", { where: { done: false }, orderBy: "title" });
+ * const titles = () => open.value.map(([, { title }]) => title).join();
  * await client.collection("todo").create({ title: "Feed the cat", done: false }).stored;
- * if (open.value.length !== 1 || client.queue.list()[0]?.state !== "queued") throw new Error();
+ * if (titles() !== "Feed the cat") throw new Error(titles());
+ * if (client.queue.list()[0]?.state !== "queued") throw new Error();
  * await client.history.undo();
- * if (open.value.length !== 0) throw new Error();
+ * if (titles() !== "") throw new Error(titles());
  * await client.stop();
  * ```
  *
@@ -129,6 +131,7 @@ export {
   createClient,
 } from "./ui/client/create_client.ts";
 export type { CollectionName, RecordIn } from "./ui/client/client_signals.ts";
+export type { CollectionReads } from "./ui/client/collection_reads.ts";
 export type { CollectionView, CreatedEntity, Entity } from "./ui/client/collection_view.ts";
 export type { Query, QueryChange } from "./ui/client/query.ts";
 export type { OrderTerm, QueryOptions } from "./ui/client/query_options.ts";

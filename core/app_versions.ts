@@ -17,7 +17,21 @@ export type MutationMigration = {
   migrate(args: Json): { readonly name: string; readonly args: unknown } | null;
 }["migrate"];
 
-/** One step from a version to the next; whatever it does not name stays as it is. */
+/**
+ * One step from a version to the next; whatever it does not name stays as it is.
+ *
+ * @example
+ * ```ts
+ * import type { Migration } from "@driftless/driftless";
+ *
+ * const toVersion2: Migration = {
+ *   records: { todo: ({ title = "", state = "" }) => ({ title, done: state === "done" }) },
+ *   mutations: { "todo.finish": (args) => ({ name: "todo.toggle", args }) },
+ * };
+ * const record = toVersion2.records?.todo?.({ title: "Sleep", state: "done" }, "t1");
+ * if (JSON.stringify(record) !== `{"title":"Sleep","done":true}`) throw new Error();
+ * ```
+ */
 export interface Migration {
   /** By collection. A queued built-in `create` without an entry below follows its record. */
   readonly records?: { readonly [collection: string]: RecordMigration };

@@ -46,7 +46,17 @@ export const LOG_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000;
 /** The largest cursor, sequence number and time: integers up to here are exact in JSON. */
 export const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 
-invariant(PULL_LIMIT_DEFAULT <= PULL_LIMIT_MAX, "the default page fits the largest page");
-invariant(PUSH_BATCH_MAX <= IN_FLIGHT_MAX, "a full batch may be in flight");
-invariant(RECORD_BYTES_MAX + 1024 < LIVE_MESSAGE_BYTES_MAX, "any record fits a live message");
-invariant(ARGS_BYTES_MAX + 1024 < LIVE_MESSAGE_BYTES_MAX, "any mutation fits a live message");
+// Marked as pure: a bundle for browsers leaves them out, for they hold or fail wherever tests run.
+/* @__PURE__ */ invariant(
+  PULL_LIMIT_DEFAULT <= PULL_LIMIT_MAX,
+  "the default page fits the largest page",
+);
+/* @__PURE__ */ invariant(PUSH_BATCH_MAX <= IN_FLIGHT_MAX, "a full batch may be in flight");
+/* @__PURE__ */ invariant(
+  RECORD_BYTES_MAX + 1024 < LIVE_MESSAGE_BYTES_MAX,
+  "any record fits a live message",
+);
+/* @__PURE__ */ invariant(
+  ARGS_BYTES_MAX + 1024 < LIVE_MESSAGE_BYTES_MAX,
+  "any mutation fits a live message",
+);

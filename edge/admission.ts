@@ -8,7 +8,31 @@
 import { DriftlessError } from "../core/errors.ts";
 import { ANONYMOUS, identify, type Identity } from "./identity.ts";
 
-/** Whom to let in. */
+/**
+ * Whom to let in.
+ *
+ * @example Sessions of the program's own
+ * ```ts
+ * import { type Admission, DriftlessError } from "@driftless/driftless/server";
+ *
+ * const sessions = new Map([["4b1d", "ada"]]);
+ * const admission: Admission = {
+ *   origins: ["https://app.example"],
+ *   hosts: [],
+ *   open: false,
+ *   authenticate: (request) => {
+ *     const id = sessions.get(request.headers.get("x-session") ?? "");
+ *     if (id === undefined) throw new DriftlessError("unauthenticated", "There is no such session");
+ *     return Promise.resolve({ principal: { id }, expires: Infinity, explicit: true });
+ *   },
+ * };
+ *
+ * const headers = { "x-session": "4b1d" };
+ * const request = new Request("https://app.example/_sync/pull", { headers });
+ * const { principal } = await admission.authenticate(request, { origin: null });
+ * if (principal?.id !== "ada") throw new Error();
+ * ```
+ */
 export interface Admission {
   /** Exact origins (`https://app.example`) whose pages may use the server. */
   readonly origins: readonly string[];

@@ -28,6 +28,7 @@ export interface BrowserModule {
 /** Packages that this server has for browsers, and where. */
 export const BROWSER_PACKAGES: Readonly<Record<string, string>> = {
   "@driftless/driftless": "/_driftless/client.js",
+  "@driftless/driftless/sync": "/_driftless/sync.js",
   "valibot": "/_driftless/valibot.js",
 };
 

@@ -1,6 +1,33 @@
 /**
  * The server side of Driftless, for programs that embed it: the handler, a running server, and stores.
  *
+ * {@linkcode serve} is a whole server on a port and a SQLite file, as `driftless serve` runs it.
+ * {@linkcode createHandler} is its routes alone, for a server of one's own, on a {@linkcode Store}:
+ * {@linkcode openSqliteStore}, {@linkcode MemoryStore}, or another. Who may come in is an
+ * {@linkcode Admission}.
+ *
+ * @example
+ * ```ts
+ * import { collection, defineApp } from "@driftless/driftless";
+ * import { createLog, serve } from "@driftless/driftless/server";
+ * import * as v from "valibot";
+ *
+ * const note = collection("note", v.object({ text: v.string() }));
+ * const server = await serve({
+ *   app: defineApp({ name: "notes", collections: { note } }),
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ *   data: ":memory:",
+ *   log: createLog("error"),
+ *   version: "1.0.0",
+ *   secret: "0123456789abcdef0123456789abcdef", // from a safe place, and random
+ * });
+ * const answer = await fetch(`${server.url}/_sync/pull`, { method: "POST", body: "{}" });
+ * if (answer.status < 400) throw new Error("Anybody may read");
+ * await answer.body?.cancel();
+ * await server.stop();
+ * ```
+ *
  * @module
  */
 export { type Admission, type Admitted, bySecret, openToAll } from "./admission.ts";
@@ -11,6 +38,8 @@ export { type RunningServer, serve, type ServeOptions } from "./serve.ts";
 export type { Peer, Socket, SocketHandlers, Upgrade } from "./socket.ts";
 export type { SqlDatabase, SqlInput, SqlOutput, SqlRow, SqlStatement } from "./sql.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
+export type { Principal } from "../core/app.ts";
+export { DriftlessError, type ErrorCode } from "../core/errors.ts";
 export { MemoryStore } from "../core/memory_store.ts";
 export type { Change, ChangeOp, LogHead } from "../core/change.ts";
 export type {

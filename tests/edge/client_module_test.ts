@@ -1,25 +1,27 @@
 /** The client as a server hands it out: a module that pages of its own and of listed origins load. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { CLIENT_URL } from "../../scripts/bundle_size.ts";
+import { CLIENT_URL, SYNC_URL } from "../../scripts/bundle_size.ts";
 import { buildAssets } from "../../scripts/build.ts";
 import { ROOT } from "../../scripts/steps.ts";
 import { ORIGIN, withDoors } from "./served_app.ts";
 
 const { assets } = await buildAssets(ROOT);
 
-Deno.test("the client is a script that is checked for news, and is no other type", async () => {
-  await withDoors({ assets }, async ({ get }) => {
-    const response = await get(CLIENT_URL);
-    assertEquals(response.status, 200);
-    assertEquals(response.headers.get("content-type"), "text/javascript; charset=utf-8");
-    assertEquals(response.headers.get("x-content-type-options"), "nosniff");
-    assertEquals(response.headers.get("cache-control"), "no-cache");
-    assertEquals(response.headers.get("etag"), assets[CLIENT_URL]?.etag);
-    assertStringIncludes(await response.text(), "createClient");
-    const headers = { "if-none-match": response.headers.get("etag") ?? "" };
-    assertEquals((await get(CLIENT_URL, { headers })).status, 304);
+for (const [url, name] of [[CLIENT_URL, "createClient"], [SYNC_URL, "createSyncClient"]] as const) {
+  Deno.test(`${url} is a script that is checked for news, and is no other type`, async () => {
+    await withDoors({ assets }, async ({ get }) => {
+      const response = await get(url);
+      assertEquals(response.status, 200);
+      assertEquals(response.headers.get("content-type"), "text/javascript; charset=utf-8");
+      assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+      assertEquals(response.headers.get("cache-control"), "no-cache");
+      assertEquals(response.headers.get("etag"), assets[url]?.etag);
+      assertStringIncludes(await response.text(), name);
+      const headers = { "if-none-match": response.headers.get("etag") ?? "" };
+      assertEquals((await get(url, { headers })).status, 304);
+    });
   });
-});
+}
 
 Deno.test("a page of a listed origin may import the client, another one may not", async () => {
   await withDoors({ assets }, async ({ get }) => {

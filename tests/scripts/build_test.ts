@@ -12,6 +12,7 @@ const PAGE = "<!doctype html>\n<title>“Demo”</title>\n";
 
 const FILES: Readonly<Record<string, string>> = {
   "mod.ts": "export const client = 1;\n",
+  "ui/client/sync_client.ts": "export const syncClient = 1;\n",
   "ui/demo/index.html": PAGE,
   "ui/demo/style.css": "p { color: teal }\n",
   "ui/demo/demo.ts": `import { text } from "./text.ts";\ndocument.title = text;\n`,
@@ -26,7 +27,9 @@ async function withTree(
 ): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "driftless_build_" });
   try {
-    await Deno.mkdir(`${root}/ui/demo`, { recursive: true });
+    for (const folder of ["client", "demo"]) {
+      await Deno.mkdir(`${root}/ui/${folder}`, { recursive: true });
+    }
     for (const [path, text] of Object.entries(files)) {
       await Deno.writeTextFile(`${root}/${path}`, text);
     }
@@ -49,6 +52,7 @@ Deno.test("buildAssets keys the page, its style and its code by their URL paths"
   assertEquals(Object.keys(assets).sort(), [
     "/",
     "/_driftless/client.js",
+    "/_driftless/sync.js",
     "/demo.css",
     "/demo.js",
     "/icon.svg",
@@ -81,6 +85,7 @@ Deno.test("buildAssets names the files that are missing and builds the others", 
     assertEquals(Object.keys(assets), ["/"]);
     assertEquals(missing, [
       "mod.ts",
+      "ui/client/sync_client.ts",
       "scripts/valibot_for_browsers.ts",
       "ui/demo/style.css",
       "ui/demo/demo.ts",

@@ -27,9 +27,12 @@ interface InfoModule {
   readonly dependencies?: ReadonlyArray<{ readonly code?: { readonly specifier?: string } }>;
 }
 
+/** What `main.ts` has for app files that import it. */
+const APP_MODULES = ["mod.ts", "ui/client/sync_client.ts"];
+
 /**
  * The modules that a program loads: paths of files, or specifiers of packages. Without those that
- * `main.ts` loads for an app file alone: the public module is what apps import.
+ * `main.ts` loads for an app file alone: the public modules are what apps import.
  */
 async function graphOf(entry: string): Promise<string[]> {
   const { stdout, success } = await new Deno.Command(Deno.execPath(), {
@@ -47,7 +50,8 @@ async function graphOf(entry: string): Promise<string[]> {
   for (const specifier of seen) {
     for (const { code } of known.get(specifier)?.dependencies ?? []) {
       const target = redirects[code?.specifier ?? ""] ?? code?.specifier;
-      const isForApps = specifier.endsWith("/main.ts") && target === `file://${ROOT}/mod.ts`;
+      const isForApps = specifier.endsWith("/main.ts") &&
+        APP_MODULES.some((path) => target === `file://${ROOT}/${path}`);
       if (target !== undefined && !isForApps) seen.add(target);
     }
   }
@@ -83,12 +87,19 @@ Deno.test("the server loads nothing of the browser's half and no package for tes
 });
 
 Deno.test("the public module loads nothing of the server", async () => {
-  for (const entry of await presentOf(["mod.ts"])) {
+  for (const entry of await presentOf(APP_MODULES)) {
     const graph = await graphOf(entry);
     assert(graph.includes(entry));
     assertEquals(graph.filter((module) => roomOf(module) === "edge"), []);
     assertEquals(graph.filter((module) => module.startsWith("node:")), []);
   }
+});
+
+Deno.test("the sync client loads no package, and nothing of tabs, queries, undo or presence", async () => {
+  const graph = await graphOf("ui/client/sync_client.ts");
+  assertEquals(graph.filter((module) => !/^(?:core|ui\/client)\//.test(module)), []);
+  assertEquals(graph.filter((module) => /\/(?:tab_|query|undo|history|signals)/.test(module)), []);
+  assertFalse(graph.includes("ui/client/presence.ts"));
 });
 
 Deno.test("roomOf knows the rooms of the design", () => {

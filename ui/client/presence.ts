@@ -26,6 +26,7 @@ export const PRESENCE_INTERVAL_MS = 50;
  *   for (const [clientId, state] of client.presence.peers) console.log(clientId, state);
  * });
  * client.presence.set({ name: "Ada", at: { x: 3, y: 4 } });
+ * if (client.presence.peers.size !== 0) throw new Error("Nobody else is here");
  * client.presence.set(null);
  * stop();
  * ```

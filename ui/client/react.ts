@@ -6,6 +6,7 @@
  * import { collection, createClient, defineApp } from "@driftless/driftless";
  * import { useQuery } from "@driftless/driftless/react";
  * import { createElement } from "react";
+ * import { renderToString } from "react-dom/server";
  * import * as v from "valibot";
  *
  * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
@@ -18,7 +19,8 @@
  *   const rows = useQuery(client, "todo", { where: { done: false }, orderBy: "title" });
  *   return createElement("ul", null, rows.map(([id, { title }]) => createElement("li", { key: id }, title)));
  * }
- * createElement(Open);
+ * const html = renderToString(createElement(Open));
+ * if (html !== "<ul></ul>") throw new Error(html);
  * ```
  *
  * @module
@@ -48,6 +50,7 @@ import type { Row } from "./sorted_rows.ts";
  * import { collection, createClient, defineApp } from "@driftless/driftless";
  * import { useQuery } from "@driftless/driftless/react";
  * import { createElement } from "react";
+ * import { renderToString } from "react-dom/server";
  * import * as v from "valibot";
  *
  * const todo = collection("todo", v.object({ title: v.string(), done: v.boolean() }));
@@ -61,7 +64,8 @@ import type { Row } from "./sorted_rows.ts";
  *   const rows = useQuery(client, "todo", { where, limit: 20 }, [text]);
  *   return createElement("p", null, `${rows.length} found`);
  * }
- * createElement(Found, { text: "milk" });
+ * const html = renderToString(createElement(Found, { text: "milk" }));
+ * if (html !== "<p>0 found</p>") throw new Error(html);
  * ```
  */
 export function useQuery<A extends AnyApp, Name extends CollectionName<A>>(
@@ -82,6 +86,7 @@ export function useQuery<A extends AnyApp, Name extends CollectionName<A>>(
  * import { collection, createClient, defineApp } from "@driftless/driftless";
  * import { useRecord } from "@driftless/driftless/react";
  * import { createElement } from "react";
+ * import { renderToString } from "react-dom/server";
  * import * as v from "valibot";
  *
  * const todo = collection("todo", v.object({ title: v.string() }));
@@ -93,7 +98,8 @@ export function useQuery<A extends AnyApp, Name extends CollectionName<A>>(
  * function Title({ id }: { id: string }) {
  *   return createElement("h1", null, useRecord(client, "todo", id)?.title ?? "Gone");
  * }
- * createElement(Title, { id: "t1" });
+ * const html = renderToString(createElement(Title, { id: "t1" }));
+ * if (html !== "<h1>Gone</h1>") throw new Error(html);
  * ```
  */
 export function useRecord<A extends AnyApp, Name extends CollectionName<A>>(
@@ -112,6 +118,7 @@ export function useRecord<A extends AnyApp, Name extends CollectionName<A>>(
  * import { createClient, defineApp } from "@driftless/driftless";
  * import { useStatus } from "@driftless/driftless/react";
  * import { createElement } from "react";
+ * import { renderToString } from "react-dom/server";
  *
  * const client = createClient(defineApp({ name: "empty", collections: {} }), {
  *   url: "http://127.0.0.1:8000",
@@ -122,7 +129,8 @@ export function useRecord<A extends AnyApp, Name extends CollectionName<A>>(
  *   const { connection, unsent } = useStatus(client);
  *   return createElement("p", null, `${connection}, ${unsent} to send`);
  * }
- * createElement(Light);
+ * const html = renderToString(createElement(Light));
+ * if (html !== "<p>stopped, 0 to send</p>") throw new Error(html);
  * ```
  */
 export function useStatus<A extends AnyApp>(client: Client<A>): ClientStatus {
@@ -137,12 +145,14 @@ export function useStatus<A extends AnyApp>(client: Client<A>): ClientStatus {
  * import { signal } from "@driftless/driftless";
  * import { useValue } from "@driftless/driftless/react";
  * import { createElement } from "react";
+ * import { renderToString } from "react-dom/server";
  *
  * const filter = signal("open");
  * function Filter() {
  *   return createElement("p", null, useValue(filter));
  * }
- * createElement(Filter);
+ * const html = renderToString(createElement(Filter));
+ * if (html !== "<p>open</p>") throw new Error(html);
  * ```
  */
 export function useValue<T>(source: ReadonlySignal<T>): T {

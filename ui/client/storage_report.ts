@@ -42,7 +42,10 @@ export function clearedStorage(name: string): DriftlessError | null {
     // Without it an eviction goes unnoticed.
     return null;
   }
-  return new DriftlessError("storage_evicted", "The storage was cleared: what was not sent is lost");
+  return new DriftlessError(
+    "storage_evicted",
+    "The storage was cleared: what was not sent is lost",
+  );
 }
 
 /** Remembers, beside the storage `name`, that something is in it. */

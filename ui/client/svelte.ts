@@ -15,8 +15,10 @@
  * });
  *
  * const rows = queryStore(client, "todo", { where: { done: false }, orderBy: "title" });
- * const stop = rows.subscribe((rows) => console.log(rows.length));
+ * let count = -1;
+ * const stop = rows.subscribe((rows) => count = rows.length);
  * stop();
+ * if (count !== 0) throw new Error();
  * ```
  *
  * @module
@@ -77,7 +79,9 @@ export function queryStore<A extends AnyApp, Name extends CollectionName<A>>(
  *   url: "http://127.0.0.1:8000",
  *   persistence: "memory",
  * });
- * recordStore(client, "todo", "t1").subscribe((item) => console.log(item?.title ?? "Gone"))();
+ * let title = "";
+ * recordStore(client, "todo", "t1").subscribe((item) => title = item?.title ?? "Gone")();
+ * if (title !== "Gone") throw new Error(title);
  * ```
  */
 export function recordStore<A extends AnyApp, Name extends CollectionName<A>>(
@@ -100,7 +104,9 @@ export function recordStore<A extends AnyApp, Name extends CollectionName<A>>(
  *   url: "http://127.0.0.1:8000",
  *   persistence: "memory",
  * });
- * statusStore(client).subscribe(({ connection }) => console.log(connection))();
+ * let shown = "";
+ * statusStore(client).subscribe(({ connection }) => shown = connection)();
+ * if (shown !== "stopped") throw new Error(shown);
  * ```
  */
 export function statusStore<A extends AnyApp>(client: Client<A>): ReadableStore<ClientStatus> {
