@@ -129,12 +129,9 @@ function countsOf(queue: readonly Readonly<Pending>[]): {
   /** The id of the oldest unsent mutation. */
   readonly oldest: string;
 } {
-  let unsent = 0;
-  let oldest = "";
-  for (const { state, mutation } of queue) {
-    if (state === "acknowledged") continue;
-    unsent++;
-    oldest ||= mutation.id;
-  }
+  // Those that are decided stand in front: few, so that a long queue costs no more than a short one.
+  const first = queue.findIndex(({ state }) => state !== "acknowledged");
+  const unsent = first < 0 ? 0 : queue.length - first;
+  const oldest = queue[first]?.mutation.id ?? "";
   return { numbers: { pending: queue.length, unsent }, oldest };
 }
