@@ -1,11 +1,5 @@
 /** Storage in a file keeps every promise of the port, on Deno and Bun, whatever becomes of the file. */
-import {
-  assert,
-  assertEquals,
-  assertNotEquals,
-  assertRejects,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { DriftlessError } from "../../core/errors.ts";
 import type { PersistedClient } from "../../core/persistence.ts";
@@ -195,20 +189,6 @@ Deno.test("FilePersistence and the modules of a server are not part of what brow
   assertEquals(modules.filter(({ specifier }) => barred.test(specifier)), []);
 });
 
-Deno.test("FilePersistence runs the example of its documentation", () =>
-  inFolder(async (folder) => {
-    const source = await Deno.readTextFile(join(ROOT, "ui", "client", "file_persistence.ts"));
-    const example = /```ts ignore\n([^]*?)```/.exec(source)?.[1]?.replaceAll(/^ \* ?/gm, "");
-    assertNotEquals(example, undefined);
-    await Deno.writeTextFile(join(folder, "example.ts"), example ?? "");
-    const { code, stdout, stderr } = await output(Deno.execPath(), [
-      ...["run", "-A", "--no-check", "--no-lock", `--import-map=${await importMap(folder)}`],
-      "example.ts",
-    ], folder);
-    assertEquals(code, 0, stderr);
-    assertEquals(stdout, "1 waiting for the server\n2 waiting for the server\n");
-  }));
-
 /** A file with a few steps: where each ends, and the state then. The first is that of the start. */
 async function writtenLog(path: string): Promise<{
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -270,21 +250,6 @@ async function sizeOf(path: string): Promise<number> {
 
 async function names(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-}
-
-/** The repository's packages and its own name, for a program that stands elsewhere. */
-async function importMap(folder: string): Promise<string> {
-  const { name, exports, imports } = JSON.parse(
-    await Deno.readTextFile(join(ROOT, "deno.json")),
-  ) as { name: string; exports: Record<string, string>; imports: Record<string, string> };
-  const own = Object.entries(exports).map(([at, file]) => [
-    join(name, at).replace(/\/$/, ""),
-    new URL(join(ROOT, file), "file:").href,
-  ]);
-  const path = join(folder, "import_map.json");
-  const map = { imports: { ...imports, ...Object.fromEntries(own) } };
-  await Deno.writeTextFile(path, JSON.stringify(map));
-  return path;
 }
 
 async function output(program: string, args: readonly string[], cwd = ROOT): Promise<{

@@ -30,6 +30,7 @@ import { MemoryPersistence } from "./memory_persistence.ts";
 
 /** A file is not made anew before it has grown by as much, in bytes. */
 export const REWRITE_BYTES_MIN: number = 1024 * 1024;
+
 /**
  * A {@linkcode Persistence} in one file, which survives a crash at any byte. Its folder must exist.
  *
