@@ -265,7 +265,7 @@ tabsTest("storage that was cleared is reported at the next start, once", async (
   const codes = (page: Page) => page.evaluate(() => tab.errors.map((error) => error.split(":")[0]));
   const second = await stage.open();
   assertEquals(await codes(second), ["storage_evicted"]);
-  assertEquals(await settled([second]), ["of the first"]);
+  await eventually(() => entries(second), ["of the first"]);
   const third = await stage.open();
   assertEquals(await codes(third), []);
 });
