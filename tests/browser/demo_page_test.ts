@@ -224,6 +224,14 @@ browserTest(
     assertEquals(await notice.getAttribute("data-mutator"), "task.move");
     assert((await notice.innerText()).includes(String(DOING_TASKS_MAX)));
 
+    // It waits with its reason, and goes through once there is room.
+    const refused = ben.getByTestId("refused");
+    await eventually(() => refused.count(), 1);
+    assert((await refused.innerText()).includes(fourth));
+    await refused.getByRole("button", { name: `Try again: ${fourth}` }).click();
+    await eventually(() => ben.locator("[data-testid=notice][data-kind=local]").count(), 1);
+    assertEquals(await refused.count(), 1);
+
     // With the lane full, Ada's own browser says no before anything is sent.
     await taskOf(ada, fourth).getByTestId("task-move").click();
     await eventually(() => ada.getByTestId("notice").getAttribute("data-kind"), "local");
@@ -233,6 +241,13 @@ browserTest(
     for (const pane of [ada, ben]) await linked(pane, "online");
     await settled(demo, SAMPLE_COUNT);
     assertEquals(await notice.count(), 0);
+    await eventually(() => refused.count(), 1);
+    await taskOf(ada, first).getByTestId("task-move").click();
+    await settled(demo, SAMPLE_COUNT);
+    await refused.getByRole("button", { name: `Try again: ${fourth}` }).click();
+    await eventually(() => refused.count(), 0);
+    await settled(demo, SAMPLE_COUNT);
+    assert((await titlesIn(ada, "doing")).includes(fourth));
     assertEquals(demo.complaints, []);
   },
 );

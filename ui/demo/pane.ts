@@ -8,6 +8,7 @@ import app, { type BoardApp, type BoardArgs, titleProblem } from "./app.ts";
 import { BoardView, LANE_NAMES } from "./board.ts";
 import { Notices } from "./notices.ts";
 import { Outbox } from "./outbox.ts";
+import { RefusedList } from "./refused.ts";
 import { cloneOf, partOf, setText } from "./template.ts";
 
 /** Whose browser it is. */
@@ -51,6 +52,7 @@ export class ClientPane {
   readonly client: Client<BoardApp>;
   readonly #board: BoardView;
   readonly #outbox: Outbox;
+  readonly #refused: RefusedList;
   readonly #notices: Notices;
   readonly #switch = this.#part("switch", HTMLButtonElement);
   readonly #status = this.#part("status", HTMLElement);
@@ -88,6 +90,11 @@ export class ClientPane {
       unfocused: () => this.#newTitle.focus(),
     });
     this.#outbox = new Outbox(this.element, ({ mutation }) => this.#describe(mutation.args));
+    const tell = (error: DriftlessError) => this.#notices.add("local", error.message);
+    this.#refused = new RefusedList(this.element, (args) => this.#describe(args), {
+      retry: (id) => void this.client.queue.retry(id).catch(tell),
+      discard: (id) => void this.client.queue.discard(id).catch(tell),
+    });
     this.#dress();
     this.client = createClient(app, {
       scope,
@@ -226,6 +233,7 @@ export class ClientPane {
     );
     this.#changed.clear();
     this.#outbox.show(pending);
+    this.#refused.show(this.client.queue.list());
     setText(this.#part("cursor", HTMLElement), String(cursor));
     setText(this.#part("waiting", HTMLElement), String(pending.length));
     setText(this.#part("client", HTMLElement), clientId.slice(0, CLIENT_ID_UNITS));
