@@ -6,23 +6,12 @@ import type { Page } from "playwright-core";
 import { compile } from "svelte/compiler";
 import type {} from "./bindings_stage.ts";
 import { complaintsOf, eventually, launchBrowser } from "./harness.ts";
+import { bundledPage } from "./page_bundle.ts";
 
 const FOLDER = import.meta.dirname ?? ".";
 const ROOT = join(FOLDER, "..", "..");
 /** Nothing listens there: what the page asks for, the test answers. */
 const ORIGIN = "http://bindings.test";
-
-/** The page's script as one module. */
-async function bundled(entry: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform", "browser", entry],
-    cwd: ROOT,
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
-}
 
 /** The Svelte page: its components compiled, with imports that hold from where they lie then. */
 async function svelteBundle(): Promise<string> {
@@ -55,7 +44,7 @@ async function svelteBundle(): Promise<string> {
          return { show: options.set, unmount: () => unmount(list) };
        });`,
     );
-    return await bundled(entry);
+    return await bundledPage(entry);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -91,7 +80,7 @@ for (const framework of ["react", "preact", "solid", "svelte", "vue"]) {
   Deno.test(`a list in ${framework} follows its query, draws what differs, and leaves nothing`, async () => {
     const script = framework === "svelte"
       ? await svelteBundle()
-      : await bundled(join(FOLDER, `bindings_${framework}_page.ts`));
+      : await bundledPage(`bindings_${framework}_page.ts`);
     const browser = await launchBrowser();
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => browser.close());

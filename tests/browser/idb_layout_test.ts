@@ -1,33 +1,17 @@
 /** How IndexedDB holds the rows, in real Chromium: blocks and a log, older layouts, lost databases. */
 import { assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
-import { join } from "node:path";
 import { BLOCK_ROWS_MAX, LOG_CHANGES_MIN } from "../../ui/client/stored_rows.ts";
 import { eventually, launchBrowser } from "./harness.ts";
+import { bundledPage } from "./page_bundle.ts";
 import type {} from "./persistence_page.ts";
 
 /** A place that counts as secure; every request to it is answered by the test. */
 const ORIGIN = "http://localhost:8";
 
-let bundle: Promise<string> | undefined;
-
-/** The page's script, bundled once for all tests. */
-function bundled(): Promise<string> {
-  return bundle ??= (async () => {
-    const page = join(import.meta.dirname ?? ".", "persistence_page.ts");
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--platform", "browser", page],
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout);
-  })();
-}
-
 function layoutTest(name: string, run: (openTab: () => Promise<Page>) => Promise<void>): void {
   Deno.test(name, async () => {
-    const script = await bundled();
+    const script = await bundledPage("persistence_page.ts");
     await using cleanup = new AsyncDisposableStack();
     const browser = await launchBrowser();
     cleanup.defer(() => browser.close());

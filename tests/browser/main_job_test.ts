@@ -14,6 +14,7 @@ import {
   type RunningServer,
   startServer,
 } from "./harness.ts";
+import { bundledPage } from "./page_bundle.ts";
 import type {} from "./job_page.ts";
 
 const APP_SOURCE = join(import.meta.dirname ?? ".", "job_app.ts");
@@ -30,21 +31,6 @@ interface Job {
   readonly folder: string;
   /** Restarts the server on the same port and data, after `how`. */
   restart(how: "kill" | "stop"): Promise<void>;
-}
-
-let bundle: Promise<string> | undefined;
-
-/** The page's script, bundled once for all tests. */
-function bundled(): Promise<string> {
-  return bundle ??= (async () => {
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--platform", "browser", join(import.meta.dirname ?? ".", "job_page.ts")],
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout);
-  })();
 }
 
 function jobTest(name: string, run: (job: Job) => Promise<void>): void {
@@ -81,7 +67,7 @@ async function withJob(form: Form, run: (job: Job) => Promise<void>): Promise<vo
 
 /** Opens the job page in a context; its files come from the test, so that it loads offline too. */
 async function openPage(context: BrowserContext, url: string, query = ""): Promise<Page> {
-  const script = await bundled();
+  const script = await bundledPage("job_page.ts");
   await context.route(`${url}/job*`, (route) =>
     route.fulfill({
       contentType: "text/html",

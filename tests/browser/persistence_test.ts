@@ -1,8 +1,8 @@
 /** Storage in IndexedDB in real Chromium: every promise of the port, tabs beside each other, refusals. */
 import { assertEquals } from "@std/assert";
 import type { BrowserContext, Page } from "playwright-core";
-import { join } from "node:path";
 import { launchBrowser } from "./harness.ts";
+import { bundledPage } from "./page_bundle.ts";
 import type {} from "./persistence_page.ts";
 
 /** A place that counts as secure; every request to it is answered by the test. */
@@ -10,22 +10,6 @@ const ORIGIN = "http://localhost:8";
 const MANY_ROWS = 20_000;
 /** Room for the database itself and not for what is to be refused, in bytes. */
 const QUOTA_BYTES = 300_000;
-
-let bundle: Promise<string> | undefined;
-
-/** The page's script, bundled once for all tests. */
-function bundled(): Promise<string> {
-  return bundle ??= (async () => {
-    const page = join(import.meta.dirname ?? ".", "persistence_page.ts");
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--platform", "browser", page],
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout);
-  })();
-}
 
 /** Opens one more tab. */
 type OpenTab = () => Promise<Page>;
@@ -35,7 +19,7 @@ function storageTest(
   run: (openTab: OpenTab, context: BrowserContext) => Promise<void>,
 ): void {
   Deno.test(name, async () => {
-    const script = await bundled();
+    const script = await bundledPage("persistence_page.ts");
     await using cleanup = new AsyncDisposableStack();
     const browser = await launchBrowser();
     cleanup.defer(() => browser.close());

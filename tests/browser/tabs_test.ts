@@ -1,9 +1,9 @@
 /** Several tabs with one connection, in real Chromium: hand-overs lose nothing and double nothing. */
 import { assert, assertEquals } from "@std/assert";
 import type { BrowserContext, CDPSession, Page } from "playwright-core";
-import { join } from "node:path";
 import { RigServer } from "../client/rig.ts";
 import { eventually, launchBrowser } from "./harness.ts";
+import { bundledPage } from "./page_bundle.ts";
 import app from "./job_app.ts";
 import type {} from "./tabs_page.ts";
 
@@ -19,24 +19,9 @@ interface Stage {
   open(query?: string): Promise<Page>;
 }
 
-let bundle: Promise<string> | undefined;
-
-/** The page's script, bundled once for all tests. */
-function bundled(): Promise<string> {
-  return bundle ??= (async () => {
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--platform", "browser", join(import.meta.dirname ?? ".", "tabs_page.ts")],
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return new TextDecoder().decode(stdout);
-  })();
-}
-
 function tabsTest(name: string, run: (stage: Stage) => Promise<void>): void {
   Deno.test(name, async () => {
-    const script = await bundled();
+    const script = await bundledPage("tabs_page.ts");
     await using cleanup = new AsyncDisposableStack();
     const origins: string[] = [];
     const server = cleanup.use(await RigServer.start({ app, origins }));

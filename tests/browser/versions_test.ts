@@ -1,15 +1,15 @@
 /** Tabs with old code beside tabs with new code, on one IndexedDB in real Chromium. */
 import { assertEquals } from "@std/assert";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { launchBrowser } from "./harness.ts";
+import { bundledPage } from "./page_bundle.ts";
 import type {} from "./versions_page.ts";
 
 /** A place that counts as secure; every request to it is answered by the test. */
 const ORIGIN = "http://localhost:8";
 
 Deno.test("tabs with old and with new code share a storage and spoil nothing", async () => {
-  const script = await bundled();
+  const script = await bundledPage("versions_page.ts");
   await using cleanup = new AsyncDisposableStack();
   const browser = await launchBrowser();
   cleanup.defer(() => browser.close());
@@ -56,15 +56,3 @@ Deno.test("tabs with old and with new code share a storage and spoil nothing", a
     names: ["note.retext"],
   }, "nothing was touched");
 });
-
-/** The page's script. */
-async function bundled(): Promise<string> {
-  const page = join(import.meta.dirname ?? ".", "versions_page.ts");
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--platform", "browser", page],
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
-}

@@ -8,6 +8,7 @@
  */
 import { join } from "node:path";
 import { launchBrowser } from "../browser/harness.ts";
+import { bundledPage } from "../browser/page_bundle.ts";
 import type { CountingProxy, Traffic } from "./counting_proxy.ts";
 import {
   CITIES_FILE,
@@ -89,12 +90,7 @@ async function resync(proxy: CountingProxy, url: string, edits: number): Promise
 }
 
 async function inChromium(proxy: CountingProxy, count: number): Promise<readonly Row[]> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--platform", "browser", join(import.meta.dirname ?? ".", "page.ts")],
-    stdout: "piped",
-    stderr: "null",
-  }).output();
-  const script = new TextDecoder().decode(stdout);
+  const script = await bundledPage(join(import.meta.dirname ?? ".", "page.ts"));
   const browser = await launchBrowser();
   try {
     const page = await browser.newPage();

@@ -7,6 +7,7 @@ import type { Persistence } from "../../core/persistence.ts";
 import { FilePersistence, REWRITE_BYTES_MIN } from "../../ui/client/file_persistence.ts";
 import { queued, row, snapshot, step } from "../conformance/persistence_suite.ts";
 import { textOf } from "./file_persistence_history.ts";
+import { onSmallDisk } from "./small_disk.ts";
 
 /** Counts the calls that reach the file system, and lets those from the n-th on fail. */
 interface Faults {
@@ -94,19 +95,9 @@ Deno.test("FilePersistence takes nothing on a full disk and works on when there 
   inFolder(async (folder) => {
     const child = join(import.meta.dirname ?? ".", "file_persistence_full_child.ts");
     const deno = [Deno.execPath(), "run", "-A", "--no-check", "--no-lock", child];
-    // In a namespace of its own: nobody else sees the mount, and it ends with the child.
-    const script = `mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"`;
-    const command = (...args: string[]) =>
-      new Deno.Command("unshare", { args: ["-m", "sh", "-c", script, folder, ...args] }).output();
-    const probe = await command("true").catch(() => null);
-    if (probe?.code !== 0) {
-      const reason = probe === null ? "no unshare" : new TextDecoder().decode(probe.stderr).trim();
-      console.log(`skipped: a small file system cannot be mounted here (${reason})`);
-      return;
-    }
-    const { code, stdout, stderr } = await command(...deno, folder);
-    assertEquals(code, 0, new TextDecoder().decode(stderr));
-    const { stored, ...rest } = JSON.parse(new TextDecoder().decode(stdout));
+    const printed = await onSmallDisk(folder, [...deno, folder]);
+    if (printed === null) return;
+    const { stored, ...rest } = JSON.parse(printed);
     assert(stored > 3, `${stored} steps fitted`);
     assertEquals(rest, {
       codes: ["store_failed", "store_failed"],
