@@ -5,11 +5,11 @@
  *     held      was never sent, and cannot run without a refused one
  */
 import { DriftlessError } from "./errors.ts";
-import { canonicalText, type Json } from "./json.ts";
+import type { Json } from "./json.ts";
 import { QUARANTINE_MAX } from "./limits.ts";
 import type { Mutation } from "./mutation.ts";
 import type { PendingRecord, Quarantine } from "./persistence.ts";
-import { type Pending, type PendingState, restoredMutation } from "./queue.ts";
+import { type Pending, type PendingState, restoredMutation, storedMutation } from "./queue.ts";
 import type { Run } from "./view.ts";
 
 /** One mutation in quarantine. */
@@ -107,16 +107,7 @@ export function shedError(count: number): DriftlessError {
 
 /** An entry as stored. */
 export function quarantinedRecord({ order, mutation, reason }: Quarantined): PendingRecord {
-  const { id, name, args, createdAt } = mutation;
-  return {
-    order,
-    id,
-    name,
-    args: canonicalText(args),
-    createdAt,
-    visibleAt: null,
-    quarantine: reason,
-  };
+  return { ...storedMutation(order, mutation, null), quarantine: reason };
 }
 
 /** All that is not confirmed, in the order of the calls. */

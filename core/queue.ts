@@ -201,15 +201,16 @@ export function isVisible(pending: Pending, cursor: number): boolean {
 
 /** The entry as stored. */
 export function pendingRecord({ order, mutation, state, visibleAt }: Pending): PendingRecord {
-  const { id, name, args, createdAt } = mutation;
-  return {
-    order,
-    id,
-    name,
-    args: canonicalText(args),
-    createdAt,
-    visibleAt: state === "acknowledged" ? visibleAt : null,
-  };
+  return storedMutation(order, mutation, state === "acknowledged" ? visibleAt : null);
+}
+
+/** A mutation as stored, at its place in the queue. */
+export function storedMutation(
+  order: number,
+  { id, name, args, createdAt }: Mutation,
+  visibleAt: number | null,
+): PendingRecord {
+  return { order, id, name, args: canonicalText(args), createdAt, visibleAt };
 }
 
 /** The mutation of a stored entry. */
