@@ -108,7 +108,9 @@ export type {
   PersistedClient,
   Persistence,
   Quarantine,
+  Replica,
   ReplicaMove,
+  Standing,
 } from "./core/persistence.ts";
 export type { QueueEntry } from "./core/quarantine.ts";
 export type { Pending, PendingState } from "./core/queue.ts";
@@ -118,7 +120,7 @@ export type {
   StandardSchemaProps,
   StandardSchemaResult,
 } from "./core/schema.ts";
-export type { SnapshotRow } from "./core/snapshot.ts";
+export type { RowName, SnapshotRow } from "./core/snapshot.ts";
 export type { ViewChange } from "./core/view.ts";
 export type { History } from "./ui/client/history.ts";
 export type { MutationQueue } from "./ui/client/mutation_queue.ts";
@@ -146,7 +148,6 @@ export {
 } from "./ui/client/signals.ts";
 export type { Order, Row } from "./ui/client/sorted_rows.ts";
 export { AlreadyStartedError, NotStartedError } from "./ui/client/client_errors.ts";
-export type { Standing } from "./ui/client/stored_rows.ts";
 export { IdbPersistence } from "./ui/client/idb_persistence.ts";
 export type { Presence } from "./ui/client/presence.ts";
 export { MemoryPersistence } from "./ui/client/memory_persistence.ts";

@@ -38,4 +38,6 @@ export interface LogPage {
   readonly changes: readonly Change[];
   /** Whether the log goes on behind it. */
   readonly more: boolean;
+  /** The digest of all rows after the last change, on the last page of a server that keeps one. */
+  readonly root?: Uint8Array | undefined;
 }

@@ -9,16 +9,16 @@
  * the last decided one. An acknowledged mutation stays in the view until the snapshot has its effects,
  * so nothing flickers between the two.
  */
-import type { Change, LogPage } from "./change.ts";
+import type { LogPage } from "./change.ts";
 import { ClientState, type MadeMutations, type Refusal } from "./client_state.ts";
 import type { RejectedMutation, SyncClientOptions } from "./client_output.ts";
 import type { Effect } from "./effects.ts";
 import { DriftlessError } from "./errors.ts";
 import type { Mutation } from "./mutation.ts";
 import { type Quarantined, queueEntries, type QueueEntry } from "./quarantine.ts";
-import type { PendingRecord, PersistedClient } from "./persistence.ts";
+import type { PendingRecord, Replica } from "./persistence.ts";
 import type { Pending } from "./queue.ts";
-import type { LoadedSnapshot } from "./snapshot.ts";
+import type { LoadedSnapshot, Snapshot } from "./snapshot.ts";
 import type { View } from "./view.ts";
 import { type DownMessage, PROTOCOL_VERSION, type WireResult } from "./wire/messages.ts";
 
@@ -56,9 +56,14 @@ export class SyncClient {
   }
 
   /** The confirmed rows as they are now. */
-  get replica(): PersistedClient["replica"] {
-    const { cursor, epoch } = this;
-    return { rows: [...this.#state.snapshot.rows()], cursor, epoch };
+  get replica(): Replica {
+    const { snapshot, cursor, epoch } = this;
+    return { rows: [...snapshot.rows()], cursor, epoch };
+  }
+
+  /** The same, to look into. */
+  get snapshot(): Pick<Snapshot, "rows" | "json"> {
+    return this.#state.snapshot;
   }
 
   /** This device's id for the scope, as the server knows it. */
@@ -111,8 +116,7 @@ export class SyncClient {
    *   the queue is full. Then nothing has changed
    */
   retry(id: string): MadeMutations {
-    const group = this.#quarantined(id);
-    return this.#state.retry(group, group[0].mutation.args);
+    return this.edit(id, this.#quarantined(id)[0].mutation.args);
   }
 
   /**
@@ -194,7 +198,7 @@ export class SyncClient {
       case "ack":
         return this.decided(message.results);
       case "poke":
-        return this.#nextAfter(this.#poked(message.from, message.changes, message.more));
+        return this.#nextAfter(this.#poked(message));
       case "event":
         return this.#options.output.event(message.topic, message.data);
       case "pong":
@@ -265,19 +269,18 @@ export class SyncClient {
     if (this.#isStranded) return this.#reset();
     if (this.#isElsewhere(page.epoch)) return this.#otherHistory();
     if (this.epoch === "") this.#state.snapshot.adopt(page.epoch);
-    this.#poked(page.from, page.changes, page.more);
+    this.#poked(page);
   }
 
-  /** The server's log does not reach from this client's cursor to its end. */
+  /** The server's log does not reach from this client's cursor to its end, or the rows are not right. */
   cursorLost(): void {
     this.#reset();
   }
 
-  /** The snapshot that was asked for: all rows of the scope at a cursor. */
+  /** The snapshot that was asked for: all rows of the scope at a cursor, or what differs there. */
   snapshotLoaded(loaded: LoadedSnapshot): void {
     const { epoch, cursor } = loaded;
-    const { snapshot } = this.#state;
-    const overtaken = epoch === snapshot.epoch && cursor < snapshot.cursor;
+    const overtaken = epoch === this.epoch && cursor < this.cursor;
     if (overtaken && this.#connection === "live") return;
     if (this.#isElsewhere(epoch) && !this.#isStranded) this.#leaveHistory();
     this.#isStranded = false;
@@ -293,8 +296,7 @@ export class SyncClient {
     // The server knows this connection by another name: hello is said again with the rows to come.
     if (this.#greetedAs !== this.client) return;
     if (this.#isElsewhere(message.epoch)) return this.#otherHistory();
-    const { decidedSeq } = this.#state.identity;
-    const undecided = this.#state.queue.undecidedCount;
+    const { identity: { decidedSeq }, queue: { undecidedCount: undecided } } = this.#state;
     // A server that lost decisions, as one restored from a backup, may have other rows at this cursor.
     if (message.lastSeq < decidedSeq) return this.#otherHistory();
     if (message.lastSeq > decidedSeq + undecided) {
@@ -307,19 +309,26 @@ export class SyncClient {
     if (message.reset) return this.#reset();
     this.#connection = "live";
     if (this.epoch === "") this.#state.snapshot.adopt(message.epoch);
-    if (message.cursor === this.cursor) this.#options.output.synced(message.cursor);
+    if (message.cursor === this.cursor) this.#reached(message.cursor, message.root);
     this.#flush();
   }
 
   /** Takes a run of the log; returns whether the rest has to be asked for. */
-  #poked(from: number, changes: readonly Change[], more: boolean): boolean {
-    const { cursor } = this.#state.snapshot;
+  #poked({ from, changes, more, root }: Omit<LogPage, "epoch">): boolean {
+    const { cursor } = this;
     // Effects of a mutation that still counts as undecided would show twice.
     if (this.#connection === "resetting" || this.#isOwed()) return false;
     if (from > cursor) return true;
     this.#state.settle({ changes: changes.filter((change) => change.cursor > cursor) });
-    if (!more) this.#options.output.synced(this.cursor);
+    if (!more) this.#reached(changes.at(-1)?.cursor ?? from, root);
     return more;
+  }
+
+  /** The log ends at a cursor, or did when the server said this: the rows may be further on. */
+  #reached(end: number, root: Uint8Array | undefined): void {
+    this.#options.output.synced(this.cursor);
+    // What is owed may be on its way into rows that are counted in the digest.
+    if (root && end === this.cursor && !this.#isOwed()) this.#options.output.rooted(end, root);
   }
 
   #isOwed(): boolean {

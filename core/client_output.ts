@@ -42,6 +42,8 @@ export interface ClientOutput {
   diverged(divergence: Divergence): void;
   /** The snapshot has come to the end of the log. */
   synced(cursor: number): void;
+  /** The server says that all rows at this cursor, where the snapshot stands, have this digest. */
+  rooted(cursor: number, root: Uint8Array): void;
   failed(error: DriftlessError, retryAfterMs: number): void;
   event(topic: string, data: string): void;
 }

@@ -58,8 +58,7 @@ export class ClientState {
     const { app, persisted, scope, principal = null } = options;
     this.identity = new MovingIdentity(persisted, options.clock, options.random);
     if (persisted !== undefined) {
-      const { rows, cursor, epoch } = persisted.replica;
-      this.snapshot.replace(rows, cursor, epoch);
+      this.snapshot.replace(persisted.replica);
     }
     const { client } = this.identity;
     this.queue = new PendingQueue(persisted?.pending ?? [], client, scope);
@@ -205,9 +204,14 @@ export class ClientState {
     this.#confirm(visible, new Map([...local, ...confirmed.effects]));
   }
 
-  /** Starts over from all rows; the first `inRows` undecided mutations have had their effect on them. */
-  replace({ epoch, cursor, time, rows }: LoadedSnapshot, inRows: number): void {
-    this.snapshot.replace(rows, cursor, epoch);
+  /**
+   * Starts over from all rows, or from what differs; the first `inRows` undecided mutations have had
+   * their effect on them.
+   */
+  replace({ time, ...loaded }: LoadedSnapshot, inRows: number): void {
+    const { cursor, gone } = loaded;
+    const onto = { cursor: this.snapshot.cursor, epoch: this.snapshot.epoch };
+    this.snapshot.replace(loaded);
     this.#confirmations.reset();
     this.identity.saw(time);
     const visible = this.queue.takeVisible(cursor);
@@ -218,7 +222,7 @@ export class ClientState {
     }
     this.view.reset(this.queue.mutations);
     this.persist({
-      replica: { kind: "snapshot", rows, cursor, epoch },
+      replica: { ...loaded, ...(gone && { onto }), kind: "snapshot" },
       drop: visible.map(({ order }) => order),
     });
     this.#options.output.changed("everything");

@@ -7,6 +7,8 @@ export const PUSH_BODY_BYTES_MAX = 1024 * 1024;
 export const REQUEST_BODY_BYTES_MAX = 64 * 1024;
 /** Bytes of one live message, all fragments together. */
 export const LIVE_MESSAGE_BYTES_MAX = 64 * 1024;
+/** Bytes of one request of the exchange that finds what differs. */
+export const RECONCILE_REQUEST_BYTES_MAX = 60 * 1024;
 /** Mutations in one push. */
 export const PUSH_BATCH_MAX = 100;
 /** Changes in one page of a pull when the caller does not say. */
@@ -59,4 +61,8 @@ export const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 /* @__PURE__ */ invariant(
   ARGS_BYTES_MAX + 1024 < LIVE_MESSAGE_BYTES_MAX,
   "any mutation fits a live message",
+);
+/* @__PURE__ */ invariant(
+  RECONCILE_REQUEST_BYTES_MAX + 1024 < LIVE_MESSAGE_BYTES_MAX,
+  "any request of an exchange fits a live message",
 );

@@ -1,12 +1,18 @@
 /**
  * The store in memory: the model that every other store must equal, and a store for tests.
  *
- * Plain maps, sorted when read. A transaction keeps a journal of how to undo each write; a rollback
- * plays it backwards. Durable only as long as the object lives.
+ * Plain maps, sorted when read; rows by cursor stay sorted until the next write. A transaction keeps
+ * a journal of how to undo each write; a rollback plays it backwards. With a kernel each scope has a
+ * tree: what a transaction writes is put into it in one batch, on top of the nodes of before, which
+ * take it over at the end. Durable only as long as the object lives.
  */
 import { invariant } from "./assert.ts";
 import type { Change, LogHead } from "./change.ts";
 import { compareText } from "./json.ts";
+import type { Kernel } from "./ports.ts";
+import type { RowChange } from "./reconcile/row_hash.ts";
+import { RowTree } from "./reconcile/row_tree.ts";
+import { MemoryNodes, OverlayNodes } from "./reconcile/tree_nodes.ts";
 import type {
   ClientRecord,
   Outcome,
@@ -24,6 +30,17 @@ interface ScopeState {
   readonly rows: Map<string, Map<string, StoredRow>>;
   readonly clients: Map<string, ClientRecord>;
   readonly outcomes: Map<string, Outcome>;
+  readonly tree: ScopeTree | undefined;
+  /** All rows by cursor, since they were last asked for and until the next write. */
+  byCursor: readonly StoredRow[] | undefined;
+}
+
+interface ScopeTree {
+  readonly tree: RowTree;
+  /** What the running transaction changed in the nodes. */
+  readonly nodes: OverlayNodes;
+  /** What it wrote, and the tree does not have yet. */
+  pending: RowChange[];
 }
 
 const NO_HEAD: LogHead = Object.freeze({ cursor: 0, floor: 0, time: 0 });
@@ -51,13 +68,22 @@ const NO_HEAD: LogHead = Object.freeze({ cursor: 0, floor: 0, time: 0 });
 export class MemoryStore implements Store {
   readonly epoch: string;
   readonly #scopes = new Map<string, ScopeState>();
+  readonly #kernel: Kernel | undefined;
   #appVersion = 1;
+  /** How many reads run, one inside the other. */
+  #reads = 0;
   /** How to undo the writes of the running transaction, in the order in which they were done. */
   #journal: (() => void)[] | undefined;
+  /** The scopes that it wrote to. */
+  readonly #touched = new Set<ScopeState>();
 
-  /** `epoch` identifies the history: a store that starts empty needs one of its own. */
-  constructor(epoch: string) {
+  /**
+   * `epoch` identifies the history: a store that starts empty needs one of its own. With a `kernel` it
+   * keeps a tree over the rows of each scope.
+   */
+  constructor(epoch: string, kernel?: Kernel) {
     this.epoch = epoch;
+    this.#kernel = kernel;
   }
 
   appVersion(): number {
@@ -73,17 +99,37 @@ export class MemoryStore implements Store {
 
   transaction<T>(work: () => T): T {
     invariant(this.#journal === undefined, "a transaction is not nested");
+    invariant(this.#reads === 0, "a transaction does not begin inside a read");
     const journal: (() => void)[] = [];
     this.#journal = journal;
     try {
       const result = work();
       invariant(!(result instanceof Promise), "the work of a transaction is synchronous");
+      for (const { tree } of this.#touched) if (tree !== undefined) putPending(tree);
+      for (const { tree } of this.#touched) tree?.nodes.commit();
       return result;
     } catch (error) {
       for (const undo of journal.reverse()) undo();
+      for (const state of this.#touched) {
+        state.byCursor = undefined;
+        if (state.tree !== undefined) state.tree.pending = [];
+        state.tree?.nodes.discard();
+      }
       throw error;
     } finally {
       this.#journal = undefined;
+      this.#touched.clear();
+    }
+  }
+
+  read<T>(work: () => T): T {
+    this.#reads++;
+    try {
+      const result = work();
+      invariant(!(result instanceof Promise), "the work of a read is synchronous");
+      return result;
+    } finally {
+      this.#reads--;
     }
   }
 
@@ -112,6 +158,22 @@ export class MemoryStore implements Store {
     );
   }
 
+  written(scope: string, after: number, limit: number): readonly StoredRow[] {
+    const state = this.#scopes.get(scope);
+    if (state === undefined) return [];
+    const rows = state.byCursor ??= [...this.everyRow(scope)].sort((a, b) => a.cursor - b.cursor);
+    const start = firstAfter(rows, after);
+    return rows.slice(start, start + Math.max(0, limit));
+  }
+
+  /** The tree of a scope as it is now; empty for a scope that does not exist. */
+  tree(scope: string): RowTree | undefined {
+    const state = this.#scopes.get(scope);
+    if (state === undefined) return this.#newTree(scope)?.tree;
+    if (state.tree !== undefined) putPending(state.tree);
+    return state.tree?.tree;
+  }
+
   append(scope: string, change: Change): void {
     const { state, journal } = this.#written(scope);
     const { head, changes } = state;
@@ -134,6 +196,8 @@ export class MemoryStore implements Store {
       state.rows.set(row.entity, rows);
     }
     put(rows, row.id, row, journal);
+    const { entity, id, json, live } = row;
+    state.tree?.pending.push({ entity, id, json: live ? json : null });
   }
 
   changes(scope: string, after: number, limit: number): readonly Change[] {
@@ -215,11 +279,21 @@ export class MemoryStore implements Store {
         rows: new Map(),
         clients: new Map(),
         outcomes: new Map(),
+        tree: this.#newTree(scope),
+        byCursor: undefined,
       };
       this.#scopes.set(scope, state);
       journal.push(() => this.#scopes.delete(scope));
     }
+    state.byCursor = undefined;
+    this.#touched.add(state);
     return { state, journal };
+  }
+
+  #newTree(scope: string): ScopeTree | undefined {
+    if (this.#kernel === undefined) return undefined;
+    const nodes = new OverlayNodes(new MemoryNodes());
+    return { tree: new RowTree(this.#kernel, scope, nodes), nodes, pending: [] };
   }
 
   #open(): (() => void)[] {
@@ -244,6 +318,23 @@ export function pagesOf(cursor: number, rows: readonly StoredRow[]): SnapshotRea
       closed = true;
     },
   };
+}
+
+function putPending(scope: ScopeTree): void {
+  const { tree, pending } = scope;
+  scope.pending = [];
+  tree.update(pending);
+}
+
+/** Where the rows after a cursor begin among those that are sorted by it. */
+function firstAfter(rows: readonly StoredRow[], after: number): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rows[middle] as StoredRow).cursor > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Sets a copy of the value: a caller's later change to its own object must not reach the store. */

@@ -1,7 +1,7 @@
 /** What a client keeps in storage, and the port of that storage. */
 import type { Change } from "./change.ts";
 import type { ErrorCode } from "./errors.ts";
-import type { SnapshotRow } from "./snapshot.ts";
+import type { RowName, SnapshotRow } from "./snapshot.ts";
 
 /** Who a client is to the server, and how far they have come together. */
 export interface ClientIdentity {
@@ -44,6 +44,14 @@ export type Quarantine =
     readonly cause: string;
   };
 
+/** Where stored rows stand in the scope's log. */
+export interface Standing {
+  /** The place in the log; 0 before the first sync. */
+  readonly cursor: number;
+  /** The history that the cursor counts in; `""` before the first sync. */
+  readonly epoch: string;
+}
+
 /** How the stored rows move. */
 export type ReplicaMove =
   /** Changes in log order; the first is at `from` + 1. Storage that stands elsewhere skips them. */
@@ -53,12 +61,16 @@ export type ReplicaMove =
     readonly changes: readonly Change[];
     readonly epoch: string;
   }
-  /** All rows at a cursor, in place of what is there. */
+  /** All rows at a cursor, in place of what is there; beside `gone` only those that differ. */
   | {
     readonly kind: "snapshot";
     readonly rows: readonly SnapshotRow[];
     readonly cursor: number;
     readonly epoch: string;
+    /** When it is there: `rows` are put, these are removed, all others stay. */
+    readonly gone?: readonly RowName[];
+    /** With `gone`: where the rows stood for which that was found. Storage elsewhere skips the move. */
+    readonly onto?: Standing;
   };
 
 /** One step of a client's storage. */
@@ -82,11 +94,13 @@ export interface PersistedClient {
   /** By `order`. */
   readonly pending: readonly PendingRecord[];
   /** The confirmed rows and where they stand: cursor 0 and epoch `""` before the first sync. */
-  readonly replica: {
-    readonly rows: readonly SnapshotRow[];
-    readonly cursor: number;
-    readonly epoch: string;
-  };
+  readonly replica: Replica;
+}
+
+/** Confirmed rows and where they stand. */
+export interface Replica extends Standing {
+  /** Every row, in no order. */
+  readonly rows: readonly SnapshotRow[];
 }
 
 /**
@@ -109,6 +123,13 @@ export interface Persistence {
    * @throws {DriftlessError} `store_failed` when the storage is full, blocked or gone
    */
   saveRows(moves: readonly ReplicaMove[]): Promise<void>;
+  /**
+   * Reads the rows again as they are stored now, for an audit; `null` when there are none. Absent where
+   * storage has nothing that could differ from what it was given.
+   *
+   * @throws {DriftlessError} `store_failed` when they cannot be read
+   */
+  readRows?(): Promise<Replica | null>;
   /** Lets go of the storage. */
   close(): Promise<void>;
 }

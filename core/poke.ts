@@ -26,10 +26,13 @@ export class CommitPoke {
   /** Whether one frame holds it all; otherwise sessions fetch it page by page. */
   readonly fits: boolean;
   readonly #changes: readonly Change[];
+  readonly #root: Uint8Array | undefined;
   readonly #frames = new Map<number, Uint8Array>();
 
-  constructor(changes: readonly Change[]) {
+  /** `root` is the digest of all rows after the last change, where a burst ends. */
+  constructor(changes: readonly Change[], root?: Uint8Array) {
     this.#changes = changes;
+    this.#root = root;
     this.from = (changes[0]?.cursor ?? 1) - 1;
     this.to = changes.at(-1)?.cursor ?? this.from;
     this.fits = firstPoke(changes).length === changes.length;
@@ -40,7 +43,9 @@ export class CommitPoke {
     let frame = this.#frames.get(channel);
     if (frame === undefined) {
       const { from } = this;
-      frame = encodeDown(channel, { kind: "poke", from, changes: this.#changes, more: false });
+      const changes = this.#changes;
+      const root = this.#root;
+      frame = encodeDown(channel, { kind: "poke", from, changes, more: false, root });
       this.#frames.set(channel, frame);
     }
     return frame;

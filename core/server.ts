@@ -8,6 +8,13 @@
  */
 import type { AccessRequest, AnyApp, Principal } from "./app.ts";
 import type { Change, ChangeOp, LogHead } from "./change.ts";
+import {
+  Claims,
+  type PullPage,
+  type ScopeClaim,
+  type ScopeCommit,
+  type ScopeSnapshot,
+} from "./claims.ts";
 import { DriftlessError, type ErrorCode } from "./errors.ts";
 import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
 import {
@@ -17,12 +24,12 @@ import {
   LOG_AGE_MS_MAX,
   LOG_CHANGES_MAX,
   PULL_LIMIT_DEFAULT,
-  PULL_LIMIT_MAX,
 } from "./limits.ts";
 import { decodeRow, encodeStamps, isLive } from "./lww.ts";
 import { checkMutation, type PushedMutation } from "./mutation.ts";
 import type { Clock } from "./ports.ts";
-import type { SnapshotReader, Store, StoredRow } from "./store.ts";
+import { answerMetered, type Spend } from "./reconcile/metered.ts";
+import type { Store, StoredRow } from "./store.ts";
 import { type RowSource, runMutation, type Write } from "./transaction.ts";
 import { checkAppVersion, upgradeCall } from "./upgrade.ts";
 
@@ -48,24 +55,11 @@ export interface MutationResult {
   readonly changeCount?: number;
 }
 
-/** What a commit added to one scope's log; the base of pokes. */
-export interface ScopeCommit {
-  readonly scope: string;
-  readonly changes: readonly Change[];
-}
-
 /** The outcome of {@linkcode SyncServer.push}. */
 export interface PushOutcome {
   /** For each request, a result for each of its mutations, in order. */
   readonly results: readonly (readonly MutationResult[])[];
   readonly commits: readonly ScopeCommit[];
-}
-
-/** One page of the log. */
-export interface PullPage {
-  readonly changes: readonly Change[];
-  readonly hasMore: boolean;
-  readonly nextCursor: number;
 }
 
 /** What a {@linkcode SyncServer} is made of. */
@@ -83,6 +77,7 @@ export interface SyncServerOptions {
 export class SyncServer {
   readonly #app: AnyApp;
   readonly #store: Store;
+  readonly #claims: Claims;
   readonly #clock: Clock;
   readonly #open: boolean;
   readonly #onFailure: (error: unknown, where: string) => void;
@@ -90,6 +85,7 @@ export class SyncServer {
   constructor(options: SyncServerOptions) {
     this.#app = options.app;
     this.#store = options.store;
+    this.#claims = new Claims(options.store);
     this.#clock = options.clock;
     this.#open = options.open ?? false;
     this.#onFailure = options.onFailure ?? (() => {});
@@ -145,13 +141,17 @@ export class SyncServer {
   }
 
   /**
-   * Decides any number of callers' mutations in one transaction.
+   * Decides any number of callers' mutations in one transaction. `ends` says of a scope that nothing
+   * waits to be written there after this: its commit carries the root then.
    *
    * @throws {DriftlessError} `store_failed`, or `unavailable` when another process has upgraded the
    *   store to another version of the app: then nothing was decided
    */
-  push(requests: readonly PushRequest[]): PushOutcome {
-    return this.#store.transaction(() => {
+  push(
+    requests: readonly PushRequest[],
+    ends: (scope: string) => boolean = () => true,
+  ): PushOutcome {
+    const outcome = this.#store.transaction(() => {
       const rows = this.#store.appVersion();
       if (rows !== this.#app.version) {
         throw new DriftlessError(
@@ -170,8 +170,14 @@ export class SyncServer {
           return result;
         })
       );
-      return { results, commits: Array.from(logs, ([scope, changes]) => ({ scope, changes })) };
+      const commits = Array.from(
+        logs,
+        ([scope, changes]) => this.#claims.ofCommit(scope, changes, ends(scope)),
+      );
+      return { results, commits };
     });
+    this.#claims.committed(outcome.commits);
+    return outcome;
   }
 
   /**
@@ -180,24 +186,33 @@ export class SyncServer {
    * @throws {DriftlessError} `cursor_too_old` when the log does not reach from the cursor to its end
    */
   pull(scope: string, cursor: number, limit: number = PULL_LIMIT_DEFAULT): PullPage {
-    const head = this.#store.head(scope);
-    if (cursor < head.floor || cursor > head.cursor) {
-      throw new DriftlessError("cursor_too_old", `Cannot read the log from cursor ${cursor}`);
-    }
-    const size = limit <= 0 ? PULL_LIMIT_DEFAULT : Math.min(limit, PULL_LIMIT_MAX);
-    const changes = this.#store.changes(scope, cursor, size);
-    const nextCursor = changes.at(-1)?.cursor ?? cursor;
-    return { changes, hasMore: nextCursor < head.cursor, nextCursor };
+    return this.#claims.pull(scope, cursor, limit);
   }
 
   /** All live rows of a scope at its newest cursor. */
-  snapshot(scope: string): SnapshotReader {
-    return this.#store.snapshot(scope);
+  snapshot(scope: string): ScopeSnapshot {
+    return this.#claims.snapshot(scope);
   }
 
   /** The end and the floor of a scope's log. */
   head(scope: string): LogHead {
     return this.#store.head(scope);
+  }
+
+  /** The same, with the root of the rows there. */
+  claim(scope: string): ScopeClaim {
+    return this.#claims.head(scope);
+  }
+
+  /**
+   * Answers a step of the exchange that finds what differs; or says how long to wait before the next
+   * one, in milliseconds.
+   *
+   * @throws {DriftlessError} `too_large`; `malformed`; `upgrade_required` when the tree is of another
+   *   version; `not_found` when the store keeps none
+   */
+  reconcile(scope: string, request: Uint8Array, spend: Spend): Uint8Array | number {
+    return answerMetered(this.#store, scope, request, spend);
   }
 
   /**

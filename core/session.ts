@@ -46,6 +46,11 @@ export interface SessionOutput {
   push(channel: number, mutations: readonly PushedMutation[]): void;
   /** Give this to every session of the scope. */
   publish(scope: string, topic: string, data: string): void;
+  /**
+   * Counts the work of the principal's exchanges, in microseconds; says how long to wait until there is
+   * room for more, in milliseconds, or 0.
+   */
+  spend(work: number): number;
   /** The session now has a channel in this scope. */
   joined(scope: string): void;
   /** Whether what was sent has left: messages that can wait, wait for it. */
@@ -206,6 +211,8 @@ export class LiveSession {
         return this.#publish(channel, message.topic, message.data);
       case "presence":
         return this.#present(number, channel, message.watch, message.data);
+      case "reconcile":
+        return this.#reconcile(number, channel, message.body);
     }
   }
 
@@ -229,7 +236,7 @@ export class LiveSession {
     server.checkVersion(hello.appVersion);
     if (!this.#mayRead(scope)) throw forbidden();
     const lastSeq = server.lastSeq(scope, client, principal);
-    const head = server.head(scope);
+    const head = server.claim(scope);
     const strange = hello.epoch !== "" && hello.epoch !== server.epoch;
     const far = head.cursor - cursor > (cursor === 0 ? FIRST_CHANGES_MAX : CATCH_UP_CHANGES_MAX);
     const reset = strange || far || cursor > head.cursor || cursor < head.floor;
@@ -255,7 +262,8 @@ export class LiveSession {
     output.joined(scope);
     const { epoch } = server;
     const time = clock.now();
-    this.#send(number, { kind: "welcome", epoch, cursor: head.cursor, lastSeq, time, reset });
+    const { cursor: end, root } = head;
+    this.#send(number, { kind: "welcome", epoch, cursor: end, lastSeq, time, reset, root });
     if (!reset && cursor < head.cursor) this.#page(number, channel);
     else channel.behind = reset;
   }
@@ -298,7 +306,9 @@ export class LiveSession {
     const more = page.hasMore || changes.length < page.changes.length;
     channel.cursor = changes.at(-1)?.cursor ?? from;
     channel.behind = more;
-    this.#send(number, { kind: "poke", from, changes, more });
+    // Of a page that was cut, the root is that of changes which are still to come.
+    const root = more ? undefined : page.root;
+    this.#send(number, { kind: "poke", from, changes, more, root });
   }
 
   #push(number: number, channel: Channel, wired: readonly WireMutation[]): void {
@@ -320,6 +330,16 @@ export class LiveSession {
     });
     channel.undecided += mutations.length;
     this.#options.output.push(number, mutations);
+  }
+
+  /** Answers a step of finding what differs, wherever the channel stands. */
+  #reconcile(number: number, { scope }: Channel, request: Uint8Array): void {
+    const { server, output } = this.#options;
+    if (!this.#mayRead(scope)) throw forbidden();
+    const answer = server.reconcile(scope, request, (work) => output.spend(work));
+    if (typeof answer !== "number") return this.#send(number, { kind: "reconcile", body: answer });
+    const busy = new DriftlessError("rate_limited", "Cannot compare so many rows at once");
+    this.#fail(number, busy, answer);
   }
 
   #publish({ scope }: Channel, topic: string, data: string): void {

@@ -2,24 +2,31 @@
 import type { Change } from "./change.ts";
 import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
 
-/** A confirmed row: its record as canonical JSON. */
-export interface SnapshotRow {
+/** Names a row. */
+export interface RowName {
   /** The collection's name. */
   readonly entity: string;
   /** The record's id. */
   readonly id: string;
+}
+
+/** A confirmed row: its record as canonical JSON. */
+export interface SnapshotRow extends RowName {
   /** The record as canonical JSON. */
   readonly json: string;
 }
 
-/** All rows of a scope at a cursor, as a server hands them out. */
+/** The rows of a scope at a cursor, as a server hands them out: all, or what differs from those here. */
 export interface LoadedSnapshot {
   /** The history that the cursor counts in. */
   readonly epoch: string;
   readonly cursor: number;
   /** The time of the newest change, in milliseconds. */
   readonly time: number;
+  /** Every row; beside `gone` those to put. */
   readonly rows: readonly SnapshotRow[];
+  /** When it is there, these rows are to be removed, and those in neither list stay as they are. */
+  readonly gone?: readonly RowName[];
 }
 
 /** Confirmed rows. Records stay text until somebody reads them: most of a large scope never is. */
@@ -47,6 +54,12 @@ export class Snapshot {
     return data;
   }
 
+  /** The record of a row as canonical JSON. */
+  json(entity: string, id: string): string | undefined {
+    const held = this.#tables.get(entity)?.get(id);
+    return held === undefined ? undefined : textOf(held);
+  }
+
   /** The ids of a collection, in no order. */
   ids(entity: string): Iterable<string> {
     return this.#tables.get(entity)?.keys() ?? [];
@@ -64,7 +77,7 @@ export class Snapshot {
   *rows(): Iterable<SnapshotRow> {
     for (const [entity, table] of this.#tables) {
       for (const [id, held] of table) {
-        yield { entity, id, json: typeof held === "string" ? held : canonicalText(held) };
+        yield { entity, id, json: textOf(held) };
       }
     }
   }
@@ -77,11 +90,14 @@ export class Snapshot {
     else this.#table(change.entity).set(change.id, change.json);
   }
 
-  /** Starts over from all rows at a cursor. */
-  replace(rows: Iterable<SnapshotRow>, cursor: number, epoch: string): void {
+  /** Moves to a cursor by all its rows, or by those that differ there. */
+  replace(
+    { rows, gone, cursor, epoch }: Pick<LoadedSnapshot, "rows" | "gone" | "cursor" | "epoch">,
+  ): void {
     this.#cursor = cursor;
     this.#epoch = epoch;
-    this.#tables = new Map();
+    if (gone === undefined) this.#tables = new Map();
+    else for (const { entity, id } of gone) this.#tables.get(entity)?.delete(id);
     for (const { entity, id, json } of rows) this.#table(entity).set(id, json);
   }
 
@@ -95,4 +111,8 @@ export class Snapshot {
     if (table === undefined) this.#tables.set(entity, table = new Map());
     return table;
   }
+}
+
+function textOf(held: string | JsonObject): string {
+  return typeof held === "string" ? held : canonicalText(held);
 }

@@ -6,6 +6,7 @@
  */
 import type { Change, LogHead } from "./change.ts";
 import type { ErrorCode } from "./errors.ts";
+import type { RowTree } from "./reconcile/row_tree.ts";
 
 /** One row as stored, alive or a tombstone. */
 export interface StoredRow {
@@ -83,6 +84,11 @@ export interface Store {
   setAppVersion(version: number): void;
   /** Runs `work` atomically; what it wrote is durable when this returns, or gone when it throws. */
   transaction<T>(work: () => T): T;
+  /**
+   * Runs `work`, whose reads are all of one moment: nobody writes between them. Inside a transaction
+   * they see its writes; no transaction begins inside of it.
+   */
+  read<T>(work: () => T): T;
   /** The names of all scopes, in UTF-8 order. */
   scopes(): readonly string[];
   /** The end and the floor of a scope's log; zeros for a scope that does not exist. */
@@ -93,6 +99,16 @@ export interface Store {
   rows(scope: string, entity: string): readonly StoredRow[];
   /** Every row of a scope, tombstones too, by entity and id; rows may be put while it is read. */
   everyRow(scope: string): Iterable<StoredRow>;
+  /**
+   * Up to `limit` rows with a cursor after that one, alive or tombstones, by cursor (where equal, by
+   * entity and id).
+   */
+  written(scope: string, after: number, limit: number): readonly StoredRow[];
+  /**
+   * The tree over the live rows of a scope, to read; `putRow` changes it. Whole when this returns, and
+   * again at the end of a transaction, with which it is undone. `undefined` when the store keeps none.
+   */
+  tree(scope: string): RowTree | undefined;
   /** Adds changes in the order of their cursors, from `head().cursor + 1` on. */
   append(scope: string, change: Change): void;
   /** Writes a row in place of the one with its id; inside a transaction. */

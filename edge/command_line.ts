@@ -21,6 +21,7 @@ import { initCommand } from "./commands/init_command.ts";
 import { serveCommand } from "./commands/serve_command.ts";
 import { tokenCommand } from "./commands/token_command.ts";
 import { exportCommand, importCommand } from "./commands/transfer_commands.ts";
+import { verifyCommand } from "./commands/verify_command.ts";
 import { SECRET_UNITS_MIN } from "./identity.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -32,6 +33,7 @@ const COMMANDS: readonly Command[] = [
   restoreCommand,
   tokenCommand,
   doctorCommand,
+  verifyCommand,
 ];
 
 const EVERYWHERE: Readonly<Record<string, Option>> = {

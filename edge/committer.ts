@@ -1,16 +1,12 @@
 /**
  * Group commit: pushes that arrive while the disk is busy are decided in one transaction.
  *
- * One fsync then pays for all of them, and nobody is answered before it.
+ * One fsync then pays for all of them, and nobody is answered before it. A commit behind which nothing
+ * waits for its scope ends a burst: it is the one that carries the root.
  */
+import type { ScopeCommit } from "../core/claims.ts";
 import { DriftlessError } from "../core/errors.ts";
-import type {
-  MutationResult,
-  PushOutcome,
-  PushRequest,
-  ScopeCommit,
-  SyncServer,
-} from "../core/server.ts";
+import type { MutationResult, PushOutcome, PushRequest, SyncServer } from "../core/server.ts";
 
 /** Mutations in one transaction at the most: it bounds how long the others wait. */
 export const COMMIT_MUTATIONS_MAX = 2_000;
@@ -38,6 +34,8 @@ export interface CommitterOptions {
 export class Committer {
   readonly #options: CommitterOptions;
   #waiting: Waiting[] = [];
+  /** How many mutations wait for each scope. */
+  readonly #waitingIn = new Map<string, number>();
   #scheduled = false;
 
   constructor(options: CommitterOptions) {
@@ -58,6 +56,7 @@ export class Committer {
   /** Decides mutations; `decided` hears of it when the decision is durable, and must not throw. */
   submit(request: PushRequest, decided: Decided): void {
     this.#waiting.push({ ...request, decided });
+    this.#count(request, 1);
     this.#schedule();
   }
 
@@ -79,7 +78,7 @@ export class Committer {
   #decide(group: readonly Waiting[]): void {
     let outcome: PushOutcome;
     try {
-      outcome = this.#options.server.push(group);
+      outcome = this.#options.server.push(group, (scope) => !this.#waitingIn.has(scope));
     } catch (error) {
       // A disk that fails, fails all. Anything else is the doing of one, and must not cost the others.
       if (group.length > 1 && !(error instanceof DriftlessError)) {
@@ -101,6 +100,16 @@ export class Committer {
       if (count > 0 && mutations > COMMIT_MUTATIONS_MAX) break;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    const group = this.#waiting.splice(0, count);
+    for (const request of group) this.#count(request, -1);
+    return group;
+  }
+
+  #count({ mutations }: PushRequest, step: number): void {
+    for (const { scope } of mutations) {
+      const count = (this.#waitingIn.get(scope) ?? 0) + step;
+      if (count > 0) this.#waitingIn.set(scope, count);
+      else this.#waitingIn.delete(scope);
+    }
   }
 }

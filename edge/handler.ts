@@ -2,6 +2,7 @@
  * The one handler of an app: every route, on web standards only.
  *
  *     POST /_sync/push, /_sync/pull, /_sync/snapshot   sync over HTTP
+ *     POST /_sync/reconcile                            what differs, and nothing else
  *     POST /_live/ticket, then GET /_live?ticket=…     sync over one WebSocket
  *     POST and DELETE /_session                        a token into a cookie, and out of it
  *     GET  /healthz                                    is it well
@@ -16,18 +17,23 @@ import { secureHeaders } from "hono/secure-headers";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AnyApp } from "../core/app.ts";
 import { DriftlessError, ERROR_STATUS } from "../core/errors.ts";
-import { PUSH_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX } from "../core/limits.ts";
+import {
+  PUSH_BODY_BYTES_MAX,
+  RECONCILE_REQUEST_BYTES_MAX,
+  REQUEST_BODY_BYTES_MAX,
+} from "../core/limits.ts";
 import { SyncServer } from "../core/server.ts";
 import type { Store } from "../core/store.ts";
 import { upgradeStore, VersionError } from "../core/upgrade.ts";
 import { type Admission, admit } from "./admission.ts";
-import { discardBody, readBody } from "./body.ts";
+import { discardBody, readBody, readBytes } from "./body.ts";
 import { Committer } from "./committer.ts";
-import { compressed } from "./compression.ts";
+import { compressed, compressedIfSmaller } from "./compression.ts";
 import { COOKIE_NAME, type Identity } from "./identity.ts";
 import { LiveHub, publicError, SWEEP_MS } from "./live.ts";
 import { errorText, type Log } from "./log.ts";
 import { type Rate, RateLimitedError, RateLimiter } from "./rate.ts";
+import { countWork } from "./reconcile_rate.ts";
 import type { Peer, Upgrade } from "./socket.ts";
 import { SyncDoors } from "./sync_doors.ts";
 import { Tickets } from "./tickets.ts";
@@ -88,6 +94,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   "/_sync/push": ["POST"],
   "/_sync/pull": ["POST"],
   "/_sync/snapshot": ["POST"],
+  "/_sync/reconcile": ["POST"],
   "/_live/ticket": ["POST"],
   [LIVE_PATH]: ["GET"],
   "/_session": ["POST", "DELETE"],
@@ -171,7 +178,8 @@ class AppHandler implements Handler {
     const mutationRate = new RateLimiter(MUTATION_RATE, now);
     const spend = ({ principal }: Identity, count: number) =>
       principal === null ? 0 : mutationRate.take(principal.id, count);
-    const parts = { server: this.#server, committer: this.#committer, spend };
+    const spendWork = countWork(now);
+    const parts = { server: this.#server, committer: this.#committer, spend, spendWork };
     this.#doors = new SyncDoors({ ...parts, open: options.open });
     this.#live = new LiveHub({ ...parts, log, now });
     const random = {
@@ -245,6 +253,12 @@ class AppHandler implements Handler {
       const identity = await this.#identify(c);
       const text = await readBody(c.req.raw, REQUEST_BODY_BYTES_MAX);
       return compressed(c.req.raw, json(this.#doors.snapshot(identity, text)));
+    });
+    routes.post("/_sync/reconcile", async (c) => {
+      const identity = await this.#identify(c);
+      const request = await readBytes(c.req.raw, RECONCILE_REQUEST_BYTES_MAX);
+      const reply = this.#doors.reconcile(identity, c.env.peer.remoteAddress, request);
+      return compressedIfSmaller(c.req.raw, new Uint8Array(reply), { headers: MESSAGE_HEADERS });
     });
     routes.post("/_live/ticket", async (c) => {
       const identity = await this.#identify(c);
@@ -341,10 +355,18 @@ class AppHandler implements Handler {
   }
 }
 
+const MESSAGE_HEADERS: Readonly<Record<string, string>> = {
+  "content-type": "application/x-protobuf",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
+
 /** For pages; the doors answer data, and their answers stay small. */
 const pageHeaders = secureHeaders({
   contentSecurityPolicy: {
     defaultSrc: ["'self'"],
+    // The client's kernel is WebAssembly, which a page may only compile with this.
+    scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
     baseUri: ["'none'"],
     frameAncestors: ["'none'"],
     objectSrc: ["'none'"],

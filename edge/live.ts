@@ -1,16 +1,18 @@
 /** The live door: sockets and their sessions, grouped by scope, each on its own. */
+import type { ScopeCommit } from "../core/claims.ts";
 import { DriftlessError } from "../core/errors.ts";
 import { IN_FLIGHT_MAX } from "../core/limits.ts";
 import type { PushedMutation } from "../core/mutation.ts";
 import { CommitPoke } from "../core/poke.ts";
 import { PresenceRooms } from "../core/presence.ts";
-import type { MutationResult, ScopeCommit, SyncServer } from "../core/server.ts";
+import type { MutationResult, SyncServer } from "../core/server.ts";
 import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
 import type { Committer, Decided } from "./committer.ts";
 import type { Identity } from "./identity.ts";
 import { errorText, type Log } from "./log.ts";
 import { Outbox } from "./outbox.ts";
 import { type Rate, RateLimitedError, RateLimiter } from "./rate.ts";
+import type { SpendWork } from "./reconcile_rate.ts";
 import type { Socket, SocketHandlers } from "./socket.ts";
 
 /** Live connections in all. */
@@ -53,6 +55,8 @@ export interface LiveHubOptions {
   readonly now: () => number;
   /** Spends what one principal may push; returns how long to wait, in milliseconds, or 0. */
   readonly spend: (identity: Identity, mutations: number) => number;
+  /** Counts the work of a caller's exchanges; returns how long to wait for more, in milliseconds. */
+  readonly spendWork: SpendWork;
 }
 
 /** Every live connection of one process. */
@@ -91,7 +95,7 @@ export class LiveHub {
       () => log.info("slow peer cut", { peer: socket.remoteAddress }),
     );
     const limiter = new RateLimiter(LIVE_RATE, now);
-    const session = this.#openSession(identity, outbox, () => connection);
+    const session = this.#openSession(identity, socket.remoteAddress, outbox, () => connection);
     const connection: Connection = {
       socket,
       session,
@@ -126,8 +130,8 @@ export class LiveHub {
     // Answers first: who sees the effects of its own mutation before the answer would show them twice.
     for (const acks of this.#unsent) acks.flush();
     this.#unsent.clear();
-    for (const { scope, changes } of commits) {
-      const poke = new CommitPoke(changes);
+    for (const { scope, changes, root } of commits) {
+      const poke = new CommitPoke(changes, root);
       this.#tell(scope, (session) => session.committed(scope, poke));
     }
   }
@@ -162,8 +166,13 @@ export class LiveHub {
     this.#alarm.close();
   }
 
-  #openSession(identity: Identity, outbox: Outbox, own: () => Connection): LiveSession {
-    const { server, log } = this.#options;
+  #openSession(
+    identity: Identity,
+    address: string,
+    outbox: Outbox,
+    own: () => Connection,
+  ): LiveSession {
+    const { server, log, spendWork } = this.#options;
     const acks = new Acks((channel, results) => session.decided(channel, results), this.#unsent);
     const session: LiveSession = new LiveSession({
       server,
@@ -181,6 +190,7 @@ export class LiveHub {
         publish: (scope, topic, data) => this.publish(scope, topic, data),
         joined: (scope) => this.#join(own(), scope),
         isReady: () => outbox.isEmpty,
+        spend: (work) => spendWork(identity, address, work),
       },
     });
     return session;

@@ -40,20 +40,39 @@ export class RateLimiter {
 
   /** Takes `count` tokens; returns 0, or how long to wait until they are there, in milliseconds. */
   take(key: string, count = 1): number {
-    const { perSecond, burst } = this.#rate;
-    const now = this.#now();
-    const bucket = this.#buckets.get(key) ?? { tokens: burst, at: now };
-    const tokens = Math.min(burst, bucket.tokens + (now - bucket.at) * perSecond / 1000);
+    const tokens = this.#tokens(key);
     const short = count - tokens;
+    this.#keep(key, short > 0 ? tokens : tokens - count);
+    return this.#wait(short);
+  }
+
+  /**
+   * Takes `count` tokens where there are fewer as well: for what is paid when it is done. Returns 0, or
+   * how long to wait until none is owed, in milliseconds.
+   */
+  charge(key: string, count: number): number {
+    const tokens = this.#tokens(key) - count;
+    this.#keep(key, tokens);
+    return this.#wait(-tokens);
+  }
+
+  #tokens(key: string): number {
+    const { perSecond, burst } = this.#rate;
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return burst;
+    return Math.min(burst, bucket.tokens + (this.#now() - bucket.at) * perSecond / 1000);
+  }
+
+  #keep(key: string, tokens: number): void {
     // Re-inserted, so that the first key of the map is the one that was not used for longest.
     this.#buckets.delete(key);
-    this.#buckets.set(key, { tokens: short > 0 ? tokens : tokens - count, at: now });
-    if (this.#buckets.size > RATE_KEYS_MAX) {
-      for (const oldest of this.#buckets.keys()) {
-        this.#buckets.delete(oldest);
-        break;
-      }
-    }
-    return short > 0 ? Math.ceil(short * 1000 / perSecond) : 0;
+    this.#buckets.set(key, { tokens, at: this.#now() });
+    if (this.#buckets.size <= RATE_KEYS_MAX) return;
+    const [oldest] = this.#buckets.keys();
+    if (oldest !== undefined) this.#buckets.delete(oldest);
+  }
+
+  #wait(short: number): number {
+    return short > 0 ? Math.ceil(short * 1000 / this.#rate.perSecond) : 0;
   }
 }

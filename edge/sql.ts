@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { DriftlessError } from "../core/errors.ts";
 
 /** A value that the store binds. */
-export type SqlInput = null | number | string;
+export type SqlInput = null | number | string | Uint8Array;
 /** A value that a query returns. */
 export type SqlOutput = null | number | bigint | string | Uint8Array;
 /** One row of a result, by column name. */

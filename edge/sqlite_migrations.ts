@@ -14,8 +14,11 @@ export const APPLICATION_ID = 0x44726674;
  * Step n turns version n into version n + 1. A released step never changes.
  *
  * Rows are stored in the order of their keys, so that reading a page of the log, a collection or a
- * snapshot is one sequential read. Trimming never scans what it keeps: tombstones have an index of
- * their own, and outcomes lie in the order of time, found by a small index on their ids.
+ * snapshot is one sequential read. Trimming never scans what it keeps: tombstones lie together in an
+ * index, and outcomes in the order of time, found by a small index on their ids.
+ *
+ * A scope's tree is right at the cursor `scopes.tree`, or was never built (-1). A program from before
+ * the trees, which still writes the file, leaves that behind its cursor: so it shows.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -79,6 +82,15 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX outcome_ids ON outcomes (scope, mutation);
   `,
   `INSERT INTO meta VALUES ('app_version', '1');`,
+  `
+  ALTER TABLE scopes ADD COLUMN tree INTEGER NOT NULL DEFAULT -1;
+  CREATE TABLE nodes (
+    node INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+  DROP INDEX tombstones;
+  CREATE INDEX written ON rows (scope, live, cursor);
+  `,
 ];
 
 /**

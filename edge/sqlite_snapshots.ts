@@ -36,7 +36,7 @@ export class SqliteSnapshots {
       db.exec("BEGIN");
       // The first read, not BEGIN, is what fixes the view.
       const row = reads.head.get(scope);
-      return row && headOf(row);
+      return row && headOf(row, scope);
     });
     let last = { entity: "", id: "" };
     let closed = false;

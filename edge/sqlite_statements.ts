@@ -10,15 +10,20 @@ export const OPS: readonly ChangeOp[] = ["create", "update", "delete"];
 
 /** The end of a scope's log, and the scope's number in the file. */
 export interface ScopeHead {
+  readonly name: string;
   readonly scope: number;
   cursor: number;
   floor: number;
   time: number;
+  /** The cursor at which the scope's tree is right; -1 when it was never built. */
+  tree: number;
 }
 
 const READS = {
+  begin: "BEGIN",
   scopes: "SELECT name FROM scopes ORDER BY name",
-  head: "SELECT scope, cursor, floor, time FROM scopes WHERE name = ?",
+  head: "SELECT scope, cursor, floor, time, tree FROM scopes WHERE name = ?",
+  behind: "SELECT name FROM scopes WHERE tree <> cursor ORDER BY name",
   row: "SELECT live, cursor, stamps, json FROM rows WHERE scope = ? AND entity = ? AND id = ?",
   rows: `SELECT id, live, cursor, stamps, json FROM rows
     WHERE scope = ? AND entity = ? AND live = 1 ORDER BY id`,
@@ -26,6 +31,12 @@ const READS = {
     WHERE scope = ? AND (entity, id) > (?, ?) AND live = 1 ORDER BY entity, id LIMIT ?`,
   every: `SELECT entity, id, live, cursor, stamps, json FROM rows
     WHERE scope = ? AND (entity, id) > (?, ?) ORDER BY entity, id LIMIT ?`,
+  written: `SELECT entity, id, live, cursor, stamps, json FROM rows
+      WHERE scope = ? AND live = 1 AND cursor > ?
+    UNION ALL SELECT entity, id, live, cursor, stamps, json FROM rows
+      WHERE scope = ? AND live = 0 AND cursor > ? ORDER BY cursor LIMIT ?`,
+  node: "SELECT bytes FROM nodes WHERE node = ?",
+  nodes: "SELECT node, bytes FROM nodes WHERE node > ? AND node < ? ORDER BY node LIMIT ?",
   appVersion: "SELECT value FROM meta WHERE name = 'app_version'",
   changes: `SELECT cursor, entity, id, op, time, json FROM changes
     WHERE scope = ? AND cursor > ? ORDER BY cursor LIMIT ?`,
@@ -40,10 +51,10 @@ const WRITES = {
   begin: "BEGIN IMMEDIATE",
   commit: "COMMIT",
   rollback: "ROLLBACK",
-  scope: `INSERT INTO scopes (name, cursor, floor, time) VALUES (?, 0, 0, 0)
-    RETURNING scope, cursor, floor, time`,
+  scope: `INSERT INTO scopes (name, cursor, floor, time, tree) VALUES (?, 0, 0, 0, 0)
+    RETURNING scope, cursor, floor, time, tree`,
   appVersion: "UPDATE meta SET value = ? WHERE name = 'app_version'",
-  head: "UPDATE scopes SET cursor = ?, floor = ?, time = ? WHERE scope = ?",
+  head: "UPDATE scopes SET cursor = ?, floor = ?, time = ?, tree = ? WHERE scope = ?",
   change: `INSERT INTO changes (scope, cursor, entity, id, op, time, json)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   row: `INSERT OR REPLACE INTO rows (scope, entity, id, live, cursor, stamps, json)
@@ -53,6 +64,9 @@ const WRITES = {
   outcome:
     `INSERT OR REPLACE INTO outcomes (scope, time, mutation, client, seq, cursor, code, error)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  node: "INSERT OR REPLACE INTO nodes (node, bytes) VALUES (?, ?)",
+  dropNode: "DELETE FROM nodes WHERE node = ?",
+  dropNodes: "DELETE FROM nodes WHERE node >= ? AND node < ?",
   trimChanges: "DELETE FROM changes WHERE scope = ? AND cursor <= ?",
   trimRows: "DELETE FROM rows WHERE scope = ? AND live = 0 AND cursor <= ?",
   trimOutcomes: `DELETE FROM outcomes WHERE scope = ? AND time < ? AND (client = '' OR seq <=
@@ -94,12 +108,14 @@ export function pageSize(limit: number): number {
 }
 
 /** A row of `scopes`. */
-export function headOf(row: SqlRow): ScopeHead {
+export function headOf(row: SqlRow, name: string): ScopeHead {
   return {
+    name,
     scope: row.scope as number,
     cursor: row.cursor as number,
     floor: row.floor as number,
     time: row.time as number,
+    tree: row.tree as number,
   };
 }
 

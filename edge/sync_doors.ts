@@ -7,9 +7,13 @@
  *                        →  { changes: [{ cursor, scope, entity, id, op, data, time }], has_more, next_cursor }
  *     POST /_sync/snapshot  { scope? }  →  { data: { entity: { id: record } }, cursor }
  *                  with columns: true   →  { pages: [{ entity, keys, ids, columns }], cursor }
+ *     POST /_sync/reconcile, protobuf both ways: `core/wire/reconcile.proto`
  *
  * `app_version` is the version of the app that the caller runs; one that does not say runs the server's.
  * Pull and snapshot take it as well, and then answer with the server's.
+ *
+ * `root`, on the last page of a pull and at the end of a snapshot, is the digest of all rows at that
+ * cursor: 32 bytes in base64url without padding. A store that keeps no tree has none.
  *
  * Records are spliced in as the text that the store holds: nothing is parsed on the way out.
  */
@@ -27,9 +31,11 @@ import {
 } from "../core/mutation.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
 import type { SnapshotReader } from "../core/store.ts";
+import { ReconcileRequest } from "../core/wire/reconcile_gen.ts";
 import type { Committer } from "./committer.ts";
 import type { Identity } from "./identity.ts";
 import { RateLimitedError } from "./rate.ts";
+import type { SpendWork } from "./reconcile_rate.ts";
 import { COLUMNS, RECORDS, snapshotStream } from "./snapshot_stream.ts";
 
 /** Snapshots of more than one page that are being read: each has a connection to the store. */
@@ -43,11 +49,13 @@ export interface SyncDoorsOptions {
   readonly committer: Committer;
   /** Spends what one principal may push; returns how long to wait, in milliseconds, or 0. */
   readonly spend: (identity: Identity, mutations: number) => number;
+  /** Counts the work of a caller's exchanges; returns how long to wait for more, in milliseconds. */
+  readonly spendWork: SpendWork;
   /** Whether callers can name themselves at all: then nobody in particular is asked to. */
   readonly open: boolean;
 }
 
-/** The doors; each takes the text of a body, and throws a {@linkcode DriftlessError}. */
+/** The doors; each takes a body, and throws a {@linkcode DriftlessError}. */
 export class SyncDoors {
   readonly #options: SyncDoorsOptions;
   #snapshots = 0;
@@ -107,11 +115,11 @@ export class SyncDoors {
       : `,"last_seq":${
         server.lastSeq(scope, checkName(body.client, "client"), identity.principal)
       }`;
-    const { changes, hasMore, nextCursor } = server.pull(scope, cursor, limit);
+    const { changes, hasMore, nextCursor, root } = server.pull(scope, cursor, limit);
     const list = changes.map((change) => changeText(scope, change)).join(",");
     const epoch = JSON.stringify(server.epoch);
     return `{"changes":[${list}],"has_more":${hasMore},"next_cursor":${nextCursor},` +
-      `"epoch":${epoch}${lastSeq}${version}}`;
+      `"epoch":${epoch}${rootText(root)}${lastSeq}${version}}`;
   }
 
   /**
@@ -124,11 +132,21 @@ export class SyncDoors {
     const body = bodyOf(text);
     const version = this.#versionIn(body);
     const scope = this.#readable(identity, body.scope);
-    const { time } = server.head(scope);
-    const reader = this.#counted(server.snapshot(scope));
+    const snapshot = server.snapshot(scope);
+    const reader = this.#counted(snapshot);
+    const { cursor, time, root } = snapshot;
     const epoch = JSON.stringify(server.epoch);
-    const end = `,"cursor":${reader.cursor},"epoch":${epoch},"time":${time}${version}}`;
+    const end = `,"cursor":${cursor},"epoch":${epoch},"time":${time}${rootText(root)}${version}}`;
     return snapshotStream(reader, body.columns === true ? COLUMNS : RECORDS, end);
+  }
+
+  /** A step of finding what differs; callers without a name are told apart by their `address`. */
+  reconcile(identity: Identity, address: string, request: Uint8Array): Uint8Array {
+    const { server, spendWork } = this.#options;
+    const scope = this.#readable(identity, scopeOf(request));
+    const answer = server.reconcile(scope, request, (work) => spendWork(identity, address, work));
+    if (typeof answer !== "number") return answer;
+    throw new RateLimitedError("Cannot compare so many rows at once", answer);
   }
 
   #counted(reader: SnapshotReader): SnapshotReader {
@@ -192,6 +210,20 @@ function pushOf(text: string): { readonly list: unknown; readonly version: numbe
   const { mutations, ...rest } = body;
   checkJson(rest);
   return { list: mutations, version: readVersion(rest.app_version) };
+}
+
+function scopeOf(request: Uint8Array): string {
+  try {
+    return ReconcileRequest.decode(request).scope;
+  } catch {
+    throw new DriftlessError("malformed", "Cannot read the request: the bytes are not a message");
+  }
+}
+
+function rootText(root: Uint8Array | undefined): string {
+  if (root === undefined) return "";
+  const text = root.toBase64({ alphabet: "base64url", omitPadding: true });
+  return `,"root":"${text}"`;
 }
 
 function readVersion(value: unknown): number | undefined {

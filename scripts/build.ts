@@ -6,9 +6,17 @@
  *
  * With `--update` the sizes of the clients are recorded. The same sources give the same bytes, so an etag lasts as long as what it names.
  */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { minify } from "terser";
-import { CLIENT_URL, RECORD, recordText, sizeOf, sizeText, SYNC_URL } from "./bundle_size.ts";
+import {
+  CLIENT_URL,
+  RECONCILE_URL,
+  RECORD,
+  recordText,
+  sizeOf,
+  sizeText,
+  SYNC_URL,
+} from "./bundle_size.ts";
 
 /** One file that the server hands to browsers. */
 export interface Asset {
@@ -34,6 +42,9 @@ interface Source {
   readonly isBundled: boolean;
 }
 
+/** What the client loads when it has something to compare with the server: a bundle of its own. */
+const RECONCILE_ENTRY = "ui/client/reconcile_client.ts";
+
 const SOURCES: readonly Source[] = [
   {
     url: CLIENT_URL,
@@ -44,6 +55,12 @@ const SOURCES: readonly Source[] = [
   {
     url: SYNC_URL,
     path: "ui/client/sync_client.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
+    url: RECONCILE_URL,
+    path: RECONCILE_ENTRY,
     type: "text/javascript; charset=utf-8",
     isBundled: true,
   },
@@ -72,12 +89,33 @@ const SOURCES: readonly Source[] = [
     isBundled: true,
   },
   {
+    url: "/tree",
+    path: "ui/demo/tree.html",
+    type: "text/html; charset=utf-8",
+    isBundled: false,
+  },
+  {
+    url: "/tree.css",
+    path: "ui/demo/tree.css",
+    type: "text/css; charset=utf-8",
+    isBundled: false,
+  },
+  {
+    url: "/tree.js",
+    path: "ui/demo/tree.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
     url: "/icon.svg",
     path: "ui/demo/icon.svg",
     type: "image/svg+xml",
     isBundled: false,
   },
 ];
+
+/** As the module that loads it names it. */
+const LAZY_NAME = basename(RECONCILE_ENTRY);
 
 const TARGET = "edge/assets_gen.ts";
 
@@ -93,7 +131,7 @@ export async function buildAssets(root: string): Promise<Build> {
       missing.push(path);
       continue;
     }
-    const body = isBundled ? await bundle(source) : await Deno.readTextFile(source);
+    const body = isBundled ? await bundle(source, url) : await Deno.readTextFile(source);
     assets[url] = { type, body, etag: await etagOf(body) };
   }
   return { assets, missing };
@@ -108,23 +146,32 @@ export const assets: Readonly<
 `;
 }
 
-/** Minified code for browsers, as one ES module. */
-export async function bundle(entry: string): Promise<string> {
+/** Minified code for browsers, as one ES module that is served at the URL path. */
+export async function bundle(entry: string, url = CLIENT_URL): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "driftless_bundle_" });
   const out = join(folder, "bundle.js");
+  // An entry cannot be external to itself.
+  const external = entry.endsWith(RECONCILE_ENTRY) ? [] : [`--external=*/${LAZY_NAME}`];
+  const options = ["--quiet", "--platform", "browser", "--minify", ...external];
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--quiet", "--platform", "browser", "--minify", "--output", out, entry],
+      args: ["bundle", ...options, "--output", out, entry],
       cwd: dirname(entry),
       stdin: "null",
     }).output();
     if (!success) {
       throw new Error(`Cannot bundle ${entry}: ${new TextDecoder().decode(stderr).trim()}`);
     }
-    return await smaller(await Deno.readTextFile(out));
+    const code = await smaller(await Deno.readTextFile(out));
+    return code.replaceAll(`import("./${LAZY_NAME}")`, `import("${pathFrom(url)}")`);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Where the lazy bundle is, as seen from one in its folder or above. */
+function pathFrom(url: string): string {
+  return `.${RECONCILE_URL.slice(url.lastIndexOf("/"))}`;
 }
 
 /** A second minifier finds 4 % of the gzip that the bundler's has left. */
@@ -168,6 +215,8 @@ async function main(args: readonly string[]): Promise<number> {
     [url, sizeOf(assets[url]?.body ?? "")] as const
   );
   for (const [url, size] of clients) console.log(sizeText(url, size));
+  const { bytes, gzipBytes } = sizeOf(assets[RECONCILE_URL]?.body ?? "");
+  console.log(`${RECONCILE_URL}: ${bytes} bytes, ${gzipBytes} as gzip, loaded when it is needed`);
   if (args.includes("--update")) {
     await writeIfChanged(join(root, RECORD), recordText(Object.fromEntries(clients)));
   }

@@ -16,6 +16,8 @@ export type SizeRecord = Readonly<Record<string, BundleSize>>;
 export const CLIENT_URL = "/_driftless/client.js";
 /** The same for the client that syncs, and has nothing besides. */
 export const SYNC_URL = "/_driftless/sync.js";
+/** What the client loads when there is something to compare or to repair. */
+export const RECONCILE_URL = "/_driftless/reconcile.js";
 /** What the client without reconcile and live UI is to weigh at the most, as gzip at level 9. */
 export const CLIENT_GZIP_BYTES_MAX = 20_480;
 /** What the sync client may weigh until it is within that; only ever lowered. */

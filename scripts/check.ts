@@ -16,6 +16,7 @@ import {
   formSteps,
   hostExamplesStep,
   lintStep,
+  moduleStep,
   presentOf,
   publishStep,
   resultLine,
@@ -55,7 +56,8 @@ function withCoverage(step: Step): Step {
 async function steps(): Promise<Step[]> {
   const [browser] = await presentOf(["tests/browser"]);
   return [
-    ...[buildStep, formatStep, lintStep, codecStep, typesStep, await browserTypesStep()],
+    ...[buildStep, formatStep, lintStep, codecStep, moduleStep],
+    ...[typesStep, await browserTypesStep()],
     ...[docsStep, publishStep, await examplesStep(), hostExamplesStep],
     ...[withCoverage(unitStep), ...formSteps],
     ...(browser ? [browserStep] : []),

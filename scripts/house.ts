@@ -73,10 +73,12 @@ const FRAMEWORKS: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that no user should ever download. */
 const DEV_PACKAGES: readonly string[] = [
+  "@noble/hashes",
   "@std/assert",
   "axe-core",
   "binaryen",
   "fast-check",
+  "hash-wasm",
   "miniflare",
   "playwright-core",
   "yaml",

@@ -34,6 +34,7 @@ export const buildStep: Step = check("build", "task", "build");
 export const formatStep: Step = check("format", "fmt", "--check");
 export const lintStep: Step = check("lint", "lint");
 export const codecStep: Step = check("codec", "run", "-A", "scripts/build_proto.ts", "--check");
+export const moduleStep: Step = check("module", "run", "-A", "scripts/build_wasm.ts", "--check");
 export const typesStep: Step = check("types", "check", "--quiet");
 
 /** Runs after `typesStep`: it reads the packages that the main lock has put into place. */

@@ -3,7 +3,7 @@ import type { Change, ChangeOp } from "../change.ts";
 import { DriftlessError, type ErrorCode, isErrorCode } from "../errors.ts";
 import { INTEGER_MAX } from "../limits.ts";
 import { Down, type Poke, type Result, Up } from "./messages_gen.ts";
-import type { MessageKind } from "./protobuf.ts";
+import { type MessageKind, NO_BYTES } from "./protobuf.ts";
 
 /** The protocol that this version speaks. A change that an older peer cannot read raises it. */
 export const PROTOCOL_VERSION = 1;
@@ -37,6 +37,12 @@ export interface WirePeer {
   readonly data: string;
 }
 
+/** A step of finding what differs, in either direction; the body is a message of its own schema. */
+export interface Exchange {
+  readonly kind: "reconcile";
+  readonly body: Uint8Array;
+}
+
 /** What a client says. */
 export type UpMessage =
   | {
@@ -55,6 +61,7 @@ export type UpMessage =
   | { readonly kind: "unsubscribe"; readonly topic: string }
   | { readonly kind: "publish"; readonly topic: string; readonly data: string }
   | { readonly kind: "presence"; readonly watch: boolean; readonly data: string }
+  | Exchange
   | { readonly kind: "ping" };
 
 /** What a server says. */
@@ -66,6 +73,8 @@ export type DownMessage =
     readonly lastSeq: number;
     readonly time: number;
     readonly reset: boolean;
+    /** The digest of all rows at `cursor`, when the server keeps one. */
+    readonly root?: Uint8Array | undefined;
   }
   | { readonly kind: "ack"; readonly results: readonly WireResult[] }
   | {
@@ -73,7 +82,10 @@ export type DownMessage =
     readonly from: number;
     readonly changes: readonly Change[];
     readonly more: boolean;
+    /** The digest of all rows after the last change, at the end of a burst. */
+    readonly root?: Uint8Array | undefined;
   }
+  | Exchange
   | { readonly kind: "event"; readonly topic: string; readonly data: string }
   | {
     readonly kind: "failure";
@@ -133,7 +145,8 @@ export function decodeUp(bytes: Uint8Array): Envelope<UpMessage> {
  * @throws {DriftlessError} `malformed`
  */
 export function decodeDown(bytes: Uint8Array): Envelope<DownMessage> {
-  return decoded(Down, bytes, ({ ack, poke, failure, ...others }) => {
+  return decoded(Down, bytes, ({ welcome, ack, poke, failure, ...others }) => {
+    if (welcome) return { kind: "welcome", ...rooted(welcome) };
     if (ack) return { kind: "ack", results: ack.results.map(result) };
     if (poke) return pokeMessage(poke);
     if (failure) return { kind: "failure", ...failure, code: errorCode(failure.code) };
@@ -185,7 +198,9 @@ function result({ changesPlusOne, ...others }: Result): WireResult {
 }
 
 /** Cursors are implied by `from`, entity names are sent once, and times are differences. */
-function pokeBody({ from, changes, more }: OfKind<DownMessage, "poke">): Poke {
+function pokeBody(
+  { from, changes, more, root = NO_BYTES }: OfKind<DownMessage, "poke">,
+): Poke {
   const indexes = new Map<string, number>();
   const start = changes[0]?.time ?? 0;
   let time = start;
@@ -196,16 +211,16 @@ function pokeBody({ from, changes, more }: OfKind<DownMessage, "poke">): Poke {
     time = change.time;
     return { entity, id: change.id, op: OPS.indexOf(change.op), data: change.json ?? "", elapsed };
   });
-  return { from, entities: [...indexes.keys()], changes: rows, time: start, more };
+  return { from, entities: [...indexes.keys()], changes: rows, time: start, more, root };
 }
 
-function pokeMessage({ from, entities, changes, time: start, more }: Poke): DownMessage {
+function pokeMessage({ from, entities, changes, time: start, more, root }: Poke): DownMessage {
   let time = start;
   let cursor = from;
   return {
     kind: "poke",
     from,
-    more,
+    ...rooted({ more, root }),
     changes: changes.map(({ entity: index, id, op: opIndex, data, elapsed }) => {
       const entity = entities[index];
       const op = OPS[opIndex];
@@ -217,6 +232,13 @@ function pokeMessage({ from, entities, changes, time: start, more }: Poke): Down
       return { cursor, entity, id, op, json: data || null, time };
     }),
   };
+}
+
+/** An empty digest is none. */
+function rooted<B extends { readonly root: Uint8Array }>(
+  { root, ...others }: B,
+): Omit<B, "root"> & { readonly root?: Uint8Array } {
+  return root.length === 0 ? others : { ...others, root };
 }
 
 /** A newer server may know more codes: an unknown one still means "refused". */

@@ -2,7 +2,7 @@
  * Protocol Buffers in small: what the messages of `messages_gen.ts` are read and written with.
  *
  * Numbers are integers from 0 to 2^53 - 1; any other is written as one that every reader refuses.
- * A field that is absent reads as 0, "", false, an empty list, or undefined for a message. Unknown
+ * A field that is absent reads as 0, "", false, empty bytes or list, or undefined for a message. Unknown
  * fields are passed over, groups are refused.
  */
 
@@ -72,6 +72,9 @@ const SCRATCH_BYTES = 1024;
 
 const EMPTY: readonly unknown[] = [];
 
+/** What absent bytes read as. */
+export const NO_BYTES: Uint8Array = /* @__PURE__ */ new Uint8Array();
+
 const encoder = /* @__PURE__ */ new TextEncoder();
 const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -97,6 +100,23 @@ export const string: Kind<string> = {
   read: readText,
 };
 
+/** What is read is a copy: messages do not hold on to the frame that they came in. */
+export const bytes: Kind<Uint8Array> = {
+  wireType: LENGTH_DELIMITED,
+  absent: NO_BYTES,
+  write(writer, value) {
+    const at = reserve(writer, value.length);
+    writer.bytes.set(value, at);
+    writeVarint(writer, value.length);
+  },
+  read(reader) {
+    const end = endOfValue(reader);
+    const { at } = reader;
+    reader.at = end;
+    return reader.bytes.slice(at, end);
+  },
+};
+
 /** The kind of a message that has these fields, by their numbers. */
 export function message<M extends object>(
   fields: Readonly<Record<number, Field<M>>>,
@@ -116,7 +136,7 @@ export function message<M extends object>(
       const row = rows[index] as Row;
       const value = values[row.name];
       if (row.isList) writeList(writer, row, value as readonly unknown[]);
-      else if (value !== undefined && value !== row.kind.absent) writeOne(writer, row, value);
+      else if (value !== undefined && !isAbsent(row.kind, value)) writeOne(writer, row, value);
     }
   }
 
@@ -163,6 +183,10 @@ function unsigned(max: number): Kind<number> {
     write: writeVarint,
     read: (reader) => readVarint(reader, max),
   };
+}
+
+function isAbsent(kind: Kind<unknown>, value: unknown): boolean {
+  return value === kind.absent || kind === bytes && (value as Uint8Array).length === 0;
 }
 
 function writeOne(writer: Writer, { kind, tag }: Row, value: unknown): void {

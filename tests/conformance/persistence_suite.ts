@@ -12,6 +12,7 @@ import type {
   PersistedClient,
   Persistence,
   ReplicaMove,
+  Standing,
 } from "../../core/persistence.ts";
 import type { SnapshotRow } from "../../core/snapshot.ts";
 
@@ -69,6 +70,18 @@ export function snapshot(
   epoch = "e1",
 ): ReplicaMove {
   return { kind: "snapshot", rows, cursor, epoch };
+}
+
+/** What differs at a cursor from rows that stand at another place; `null` is a row that is gone. */
+export function repair(
+  onto: Standing,
+  cursor: number,
+  effects: readonly (readonly [id: string, json: string | null])[],
+  epoch = "e1",
+): ReplicaMove {
+  const rows = effects.flatMap(([id, json]) => json === null ? [] : [row(id, json)]);
+  const gone = effects.flatMap(([id, json]) => json === null ? [{ entity: "note", id }] : []);
+  return { kind: "snapshot", rows, gone, cursor, epoch, onto };
 }
 
 /** Changes behind a cursor, one for each id and text; `null` deletes. */
@@ -274,6 +287,91 @@ const rows: readonly PersistenceCase[] = [
   },
 ];
 
+const AT_2: Standing = { cursor: 2, epoch: "e1" };
+
+const repairs: readonly PersistenceCase[] = [
+  {
+    name: "a repair puts and removes what it names, and every other row stays",
+    run: using(async (storage) => {
+      await storage.load();
+      await storage.saveRows([snapshot(2, [row("a", "1"), row("b", "2"), row("c", "3")])]);
+      await storage.saveRows([
+        repair(AT_2, 5, [["b", "20"], ["c", null], ["d", "4"], ["z", null]]),
+      ]);
+      const rows = [row("a", "1"), row("b", "20"), row("d", "4")];
+      same(await replica(storage), { rows, cursor: 5, epoch: "e1" });
+    }),
+  },
+  {
+    name: "a repair may stay where the rows stand, and lead to another history",
+    run: using(async (storage) => {
+      await storage.load();
+      await storage.saveRows([snapshot(2, [row("a", "1")])]);
+      await storage.saveRows([repair(AT_2, 2, [["b", "2"]])]);
+      same(await replica(storage), { rows: [row("a", "1"), row("b", "2")], ...AT_2 });
+      await storage.saveRows([
+        repair(AT_2, 1, [["a", null]], "e2"),
+        changes(1, [["c", "3"]], "e2"),
+      ]);
+      const rows = [row("b", "2"), row("c", "3")];
+      same(await replica(storage), { rows, cursor: 2, epoch: "e2" });
+    }),
+  },
+  {
+    name: "a repair of rows that stand further on, further back or elsewhere is passed over",
+    run: using(async (storage) => {
+      await storage.load();
+      await storage.saveRows([repair(AT_2, 5, [["a", "1"]])]);
+      const standing = { rows: [row("a", "1")], cursor: 3, epoch: "e1" };
+      await storage.saveRows([snapshot(3, [row("a", "1")])]);
+      for (const onto of [AT_2, { cursor: 4, epoch: "e1" }, { cursor: 3, epoch: "e2" }]) {
+        await storage.saveRows([repair(onto, 5, [["a", "2"], ["b", "2"]])]);
+        same(await replica(storage), standing);
+      }
+      // What builds on it is behind a gap.
+      await storage.saveRows([repair(AT_2, 5, [["a", "2"]]), changes(5, [["b", "3"]])]);
+      same(await replica(storage), standing);
+    }),
+  },
+  {
+    name: "a repair applies in its place among the moves of one step",
+    run: using(async (storage) => {
+      await storage.load();
+      await storage.saveRows([
+        changes(0, [["a", "1"], ["b", "2"]]),
+        repair(AT_2, 2, [["a", "10"], ["c", "3"]]),
+        changes(2, [["a", null], ["d", "4"]]),
+      ]);
+      const rows = [row("b", "2"), row("c", "3"), row("d", "4")];
+      same(await replica(storage), { rows, cursor: 4, epoch: "e1" });
+    }),
+  },
+  {
+    name: "a large repair comes back whole",
+    run: using(async (storage) => {
+      await storage.load();
+      const all = Array.from({ length: MANY_ROWS }, (_, i) => row(`id${i}`, `{"n":${i}}`));
+      await storage.saveRows([snapshot(2, all.filter((_, i) => i % 2 === 0))]);
+      const half = all.filter((_, i) => i % 2 === 1).map(({ id, json }) => [id, json] as const);
+      await storage.saveRows([repair(AT_2, 2, half)]);
+      same(byName((await found(storage)).replica.rows), byName(all));
+    }),
+  },
+  {
+    name: "rows that are read again are those that are stored",
+    run: using(async (storage) => {
+      await storage.load();
+      if (storage.readRows === undefined) return;
+      same(await storage.readRows(), null);
+      await storage.saveRows([snapshot(2, [row("a", "1"), row("b", "2")])]);
+      await storage.saveRows([repair(AT_2, 4, [["a", null]]), changes(4, [["c", "3"]])]);
+      const { rows: read, ...place } = await storage.readRows() ?? { rows: [] };
+      const rows = [row("b", "2"), row("c", "3")];
+      same({ rows: byName(read), ...place }, { rows, cursor: 5, epoch: "e1" });
+    }),
+  },
+];
+
 const restarts: readonly PersistenceCase[] = [
   {
     name: "the next start finds identity, queue and rows",
@@ -329,7 +427,12 @@ const restarts: readonly PersistenceCase[] = [
 ];
 
 /** Every case. */
-export const persistenceCases: readonly PersistenceCase[] = [...queues, ...rows, ...restarts];
+export const persistenceCases: readonly PersistenceCase[] = [
+  ...queues,
+  ...rows,
+  ...repairs,
+  ...restarts,
+];
 
 function using(run: (storage: Persistence) => Promise<void>): PersistenceCase["run"] {
   return async (open) => {

@@ -27,6 +27,7 @@ export type Effect =
   | { readonly kind: "changed"; readonly changes: readonly ViewChange[] | "everything" }
   | { readonly kind: "rejected"; readonly rejected: RejectedMutation }
   | { readonly kind: "synced"; readonly cursor: number }
+  | { readonly kind: "rooted"; readonly cursor: number; readonly root: Uint8Array }
   | { readonly kind: "failed"; readonly error: DriftlessError; readonly retryAfterMs: number }
   | { readonly kind: "event"; readonly topic: string; readonly data: string };
 
@@ -34,7 +35,7 @@ export type Effect =
 export class DeviceStorage {
   identity: ClientIdentity | null = null;
   readonly #queue = new Map<number, PendingRecord>();
-  #rows = new Map<string, SnapshotRow>();
+  readonly #rows = new Map<string, SnapshotRow>();
   #cursor = 0;
   #epoch = "";
 
@@ -47,7 +48,11 @@ export class DeviceStorage {
   saveRows({ replica }: PersistBatch): void {
     if (replica === undefined) return;
     if (replica.kind === "snapshot") {
-      this.#rows = new Map(replica.rows.map((row) => [`${row.entity}\0${row.id}`, row]));
+      const { rows, gone, onto } = replica;
+      if (gone === undefined) this.#rows.clear();
+      else if (onto?.cursor !== this.#cursor || onto.epoch !== this.#epoch) return;
+      for (const { entity, id } of gone ?? []) this.#rows.delete(`${entity}\0${id}`);
+      for (const row of rows) this.#rows.set(`${row.entity}\0${row.id}`, row);
       this.#cursor = replica.cursor;
     } else {
       if (replica.from > this.#cursor) return;
@@ -119,6 +124,7 @@ export class ClientRig {
         settled: (settled) => this.settled.push(settled),
         diverged: (divergence) => this.divergences.push(divergence),
         synced: (cursor) => add({ kind: "synced", cursor }),
+        rooted: (cursor, root) => add({ kind: "rooted", cursor, root }),
         failed: (error, retryAfterMs) => add({ kind: "failed", error, retryAfterMs }),
         event: (topic, data) => add({ kind: "event", topic, data }),
       },

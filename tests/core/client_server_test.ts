@@ -27,6 +27,7 @@ class Connection {
         publish: () => {},
         joined: () => {},
         isReady: () => true,
+        spend: () => 0,
         push: (channel, mutations) => {
           const { results, commits } = rig.server.push([{ principal: ann, mutations }]);
           for (const { scope, changes } of commits) world.committed(scope, new CommitPoke(changes));

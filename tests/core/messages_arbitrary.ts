@@ -21,6 +21,11 @@ const anyInteger = fc.oneof(
   fc.integer({ min: 0, max: INTEGER_MAX }),
   fc.constantFrom(2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, INTEGER_MAX),
 );
+const anyRoot = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const anyExchange = fc.record({
+  kind: fc.constant<"reconcile">("reconcile"),
+  body: fc.uint8Array({ maxLength: 300 }),
+});
 const anyCode = fc.constantFrom(...Object.keys(ERROR_STATUS) as ErrorCode[]);
 
 const anyMutation = fc.record({
@@ -58,7 +63,8 @@ const anyPoke = fc.record({
     { maxLength: 8 },
   ),
   more: fc.boolean(),
-}).map(({ from, start, items, more }): OfKind<DownMessage, "poke"> => {
+  root: fc.option(anyRoot, { nil: undefined }),
+}).map(({ from, start, items, more, root }): OfKind<DownMessage, "poke"> => {
   let time = start;
   return {
     kind: "poke",
@@ -75,6 +81,7 @@ const anyPoke = fc.record({
       };
     }),
     more,
+    ...(root === undefined ? {} : { root }),
   };
 });
 
@@ -95,6 +102,7 @@ export const anyUpByKind: ArbitraryByKind<UpMessage> = {
   unsubscribe: fc.record({ kind: fc.constant("unsubscribe"), topic: anyText }),
   publish: fc.record({ kind: fc.constant("publish"), topic: anyText, data: anyText }),
   presence: fc.record({ kind: fc.constant("presence"), watch: fc.boolean(), data: anyText }),
+  reconcile: anyExchange,
   ping: fc.constant({ kind: "ping" }),
 };
 
@@ -107,9 +115,11 @@ export const anyDownByKind: ArbitraryByKind<DownMessage> = {
     lastSeq: anyInteger,
     time: anyInteger,
     reset: fc.boolean(),
-  }),
+    root: anyRoot,
+  }, { requiredKeys: ["kind", "epoch", "cursor", "lastSeq", "time", "reset"] }),
   ack: fc.record({ kind: fc.constant("ack"), results: fc.array(anyResult) }),
   poke: anyPoke,
+  reconcile: anyExchange,
   event: fc.record({ kind: fc.constant("event"), topic: anyText, data: anyText }),
   failure: fc.record({
     kind: fc.constant("failure"),
@@ -151,6 +161,7 @@ export const goldenUp: ByKind<UpMessage> = {
   unsubscribe: { kind: "unsubscribe", topic: "typing" },
   publish: { kind: "publish", topic: "typing", data: `{"who":"ann"}` },
   presence: { kind: "presence", watch: true, data: `{"at":[1,2]}` },
+  reconcile: { kind: "reconcile", body: Uint8Array.of(8, 1, 0, 255) },
   ping: { kind: "ping" },
 };
 
@@ -163,6 +174,7 @@ export const goldenDown: ByKind<DownMessage> = {
     lastSeq: 3,
     time: 1_700_000_000_000,
     reset: true,
+    root: goldenRoot(0),
   },
   ack: {
     kind: "ack",
@@ -187,7 +199,9 @@ export const goldenDown: ByKind<DownMessage> = {
       { cursor: 10, entity: "note", id: "a", op: "delete", json: null, time: 1_700_000_000_300 },
     ],
     more: true,
+    root: goldenRoot(224),
   },
+  reconcile: { kind: "reconcile", body: Uint8Array.of(255, 0, 1, 8) },
   event: { kind: "event", topic: "typing", data: `{"who":"ann"}` },
   failure: { kind: "failure", code: "rate_limited", error: "Slow down", retryAfterMs: 1_500 },
   peers: {
@@ -197,3 +211,8 @@ export const goldenDown: ByKind<DownMessage> = {
   },
   pong: { kind: "pong", time: 1_700_000_000_000 },
 };
+
+/** The 32 bytes from `first` on. */
+function goldenRoot(first: number): Uint8Array {
+  return Uint8Array.from({ length: 32 }, (_, index) => first + index);
+}

@@ -7,9 +7,12 @@ export interface OracleKind {
   decode(bytes: Uint8Array): object;
 }
 
-const root = protobuf.parse(
-  await Deno.readTextFile(new URL("../../core/wire/messages.proto", import.meta.url)),
-).root.resolveAll();
+const root = new protobuf.Root();
+for (const name of ["messages", "reconcile"]) {
+  const schema = new URL(`../../core/wire/${name}.proto`, import.meta.url);
+  protobuf.parse(await Deno.readTextFile(schema), root);
+}
+root.resolveAll();
 
 /** The reflection of a message of the schema. */
 export function reflected(name: string): protobuf.Type {
@@ -20,6 +23,7 @@ export function oracle(name: string): OracleKind {
   const type = reflected(name);
   return {
     encode: (value) => type.encode(type.fromObject(value)).finish(),
-    decode: (bytes) => type.toObject(type.decode(bytes), { longs: Number, defaults: true }),
+    decode: (bytes) =>
+      type.toObject(type.decode(bytes), { longs: Number, bytes: Uint8Array, defaults: true }),
   };
 }

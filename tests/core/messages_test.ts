@@ -102,10 +102,23 @@ Deno.test("messages of this version keep their bytes [S15]", () => {
     "1a0b0801120162180122027b7d",
     "1a08120161180228ac02",
   ];
-  assertEquals(
-    hex(encodeDown(1, goldenDown.poke)),
-    `1a3e080712046e6f74651203746167${changes.join("")}2080d095ffbc3128017801`,
-  );
+  const { root = new Uint8Array(), ...poke } = goldenDown.poke;
+  const body = `080712046e6f74651203746167${changes.join("")}2080d095ffbc312801`;
+  assertEquals(hex(encodeDown(1, poke)), `1a3e${body}7801`);
+  assertEquals(hex(encodeDown(1, goldenDown.poke)), `1a60${body}3220${hex(root)}7801`);
+  assertEquals(hex(encodeUp(2, goldenUp.reconcile)), "4a060a04080100ff7802");
+  assertEquals(hex(encodeDown(2, goldenDown.reconcile)), "42060a04ff0001087802");
+});
+
+Deno.test("a root that is not there, or empty, is none [S15]", () => {
+  const { root: _, ...welcome } = goldenDown.welcome;
+  const { root: __, ...poke } = goldenDown.poke;
+  for (const message of [welcome, poke]) {
+    for (const root of [undefined, new Uint8Array()]) {
+      const bytes = encodeDown(1, root === undefined ? message : { ...message, root });
+      assertEquals(decodeDown(bytes), { channel: 1, message });
+    }
+  }
 });
 
 Deno.test("every truncation of a message is a message or malformed, and never reads on [S15]", () => {

@@ -90,3 +90,18 @@ Deno.test("CommitPoke encodes one frame for each channel number", () => {
     });
   }
 });
+
+Deno.test("CommitPoke has a root where a burst ends, and is 34 bytes longer for it", () => {
+  const changes = [changeOf(8, 200)];
+  const root = Uint8Array.from({ length: 32 }, (_, index) => index);
+  const [plain, ending] = [new CommitPoke(changes), new CommitPoke(changes, root)];
+  assertEquals(decodeDown(ending.frame(3)).message, {
+    kind: "poke",
+    from: 7,
+    changes,
+    more: false,
+    root,
+  });
+  assertStrictEquals(ending.frame(3).length, plain.frame(3).length + 34);
+  assert(!("root" in decodeDown(plain.frame(3)).message));
+});

@@ -2,21 +2,26 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import protobuf from "protobufjs";
-import * as wire from "../../core/wire/messages_gen.ts";
+import * as live from "../../core/wire/messages_gen.ts";
 import {
   bool,
+  bytes,
   message,
   type MessageKind,
   string,
   uint32,
   uint64,
 } from "../../core/wire/protobuf.ts";
+import * as exchange from "../../core/wire/reconcile_gen.ts";
 import { oracle, reflected } from "./messages_oracle.ts";
 
 const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 const UINT32_MAX = 2 ** 32 - 1;
 
-const kinds = Object.entries(wire) as unknown as [string, MessageKind<object>][];
+const kinds = Object.entries({ ...live, ...exchange }) as unknown as [
+  string,
+  MessageKind<object>,
+][];
 
 const anyInteger = fc.oneof(
   fc.nat(300),
@@ -45,6 +50,7 @@ function anyOf({ resolvedType, type }: protobuf.Field): fc.Arbitrary<unknown> {
   if (resolvedType instanceof protobuf.Type) return anyValue(resolvedType);
   if (resolvedType) return fc.constantFrom(...Object.values(resolvedType.values));
   if (type === "string") return anyText;
+  if (type === "bytes") return fc.uint8Array({ maxLength: 200 });
   if (type === "bool") return fc.boolean();
   return type === "uint32" ? fc.integer({ min: 0, max: UINT32_MAX }) : anyInteger;
 }
@@ -60,6 +66,8 @@ function isOneOf(name: string): boolean {
 /** Without the fields that are undefined: an absent message, here or there. */
 function bare(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(bare);
+  // Node's buffers, which protobufjs gives, are byte arrays of another class.
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined && item !== null);
   return Object.fromEntries(entries.map(([key, item]) => [key, bare(item)]));
@@ -73,6 +81,8 @@ interface Sample {
   readonly text: string;
   readonly flag: boolean;
   readonly texts: readonly string[];
+  readonly data: Uint8Array;
+  readonly list: readonly Uint8Array[];
   readonly inner?: Sample["pair"];
   readonly pair?: { readonly a: number; readonly b: number };
 }
@@ -88,9 +98,19 @@ const Sample: MessageKind<Sample> = message<Sample>({
   4: ["flag", bool],
   5: ["texts", string, true],
   6: ["inner", Pair],
+  8: ["data", bytes],
+  9: ["list", bytes, true],
   2_000: ["pair", Pair],
 });
-const BLANK: Sample = { number: 0, small: 0, text: "", flag: false, texts: [] };
+const BLANK: Sample = {
+  number: 0,
+  small: 0,
+  text: "",
+  flag: false,
+  texts: [],
+  data: new Uint8Array(),
+  list: [],
+};
 
 const read = (...bytes: readonly number[]) => bare(Sample.decode(bytesOf(...bytes)));
 const textBytes = (length: number) => {
@@ -168,6 +188,35 @@ Deno.test("protobuf refuses bytes that are not UTF-8, short and long", () => {
     const long = [...Array.from({ length: 80 }, () => 0x61), ...bytes];
     assertThrows(() => read(0x1a, bytes.length, ...bytes), TypeError);
     assertThrows(() => read(0x1a, long.length, ...long), TypeError);
+  }
+});
+
+Deno.test("protobuf gives back bytes of any length, by themselves and in a list", () => {
+  for (const length of [1, 127, 128, 1_023, 1_024, 70_000]) {
+    const data = Uint8Array.from({ length }, (_, index) => index * 7);
+    const sample = { ...BLANK, data, list: [data, new Uint8Array(), data.subarray(0, 1)] };
+    assertEquals(bare(Sample.decode(Sample.encode(sample))), sample);
+  }
+});
+
+Deno.test("protobuf writes no empty bytes, but keeps their place in a list", () => {
+  assertEquals(Sample.encode(BLANK), bytesOf());
+  assertEquals(Sample.encode({ ...BLANK, data: new Uint8Array(0) }), bytesOf());
+  const list = [new Uint8Array(), bytesOf(1)];
+  assertEquals(Sample.encode({ ...BLANK, list }), bytesOf(0x4a, 0, 0x4a, 1, 1));
+  assertEquals(read(0x42, 0, 0x4a, 0, 0x4a, 1, 1), { ...BLANK, list });
+});
+
+Deno.test("protobuf reads bytes that do not follow the frame, the last of several", () => {
+  const frame = bytesOf(0x42, 1, 9, 0x42, 2, 1, 2, 0x4a, 1, 3);
+  const { data, list } = Sample.decode(frame);
+  frame.fill(0);
+  assertEquals([data, list], [bytesOf(1, 2), [bytesOf(3)]]);
+});
+
+Deno.test("protobuf refuses bytes that are cut off, whatever follows them", () => {
+  for (const broken of [[0x42, 1], [0x42, 2, 1], [0x4a, 1], [0x4a, 0xff, 0xff, 0xff, 0xff, 0x0f]]) {
+    assertThrows(() => read(...broken), TypeError, "cut off");
   }
 });
 

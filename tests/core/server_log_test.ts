@@ -93,7 +93,7 @@ Deno.test("pull gives what comes after the cursor, and where to go on [S4]", () 
 
 Deno.test("pull of a scope that does not exist is empty", () => {
   const page = new ServerRig().server.pull("nowhere", 0);
-  assertEquals(page, { changes: [], hasMore: false, nextCursor: 0 });
+  assertEquals(page, { changes: [], hasMore: false, nextCursor: 0, root: undefined });
 });
 
 Deno.test("pull tells nothing of another scope [S8]", () => {

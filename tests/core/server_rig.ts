@@ -1,10 +1,11 @@
 /** A server on the store in memory, with a clock that a test moves. */
 import type { AnyApp, Principal } from "../../core/app.ts";
 import type { Change } from "../../core/change.ts";
+import type { ScopeCommit } from "../../core/claims.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
 import type { Mutation, PushedMutation } from "../../core/mutation.ts";
 import type { Clock } from "../../core/ports.ts";
-import { type MutationResult, type ScopeCommit, SyncServer } from "../../core/server.ts";
+import { type MutationResult, SyncServer } from "../../core/server.ts";
 import type { Store } from "../../core/store.ts";
 import { notesApp } from "./notes_app.ts";
 import { call, START_MS } from "./rows.ts";

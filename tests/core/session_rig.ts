@@ -30,6 +30,8 @@ export class SessionRig {
   readonly joined: string[] = [];
   /** Whether what was sent has left. */
   isReady = true;
+  /** What exchanges cost, and how long to wait, in milliseconds. */
+  spend: (work: number) => number = () => 0;
   #frames: Uint8Array[] = [];
 
   constructor(
@@ -48,6 +50,7 @@ export class SessionRig {
         publish: (scope, topic, data) => this.published.push({ scope, topic, data }),
         joined: (scope) => this.joined.push(scope),
         isReady: () => this.isReady,
+        spend: (work) => this.spend(work),
       },
     });
   }
@@ -82,8 +85,8 @@ export class SessionRig {
   }
 
   commit(rig: ServerRig, ...mutations: readonly Mutation[]): readonly DownMessage[] {
-    const { scope, changes } = rig.commit(...mutations);
-    this.session.committed(scope, new CommitPoke(changes));
+    const { scope, changes, root } = rig.commit(...mutations);
+    this.session.committed(scope, new CommitPoke(changes, root));
     return this.heard();
   }
 }

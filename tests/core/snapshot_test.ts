@@ -29,7 +29,7 @@ Deno.test("a new snapshot is empty, at cursor 0 of no history", () => {
 
 Deno.test("a snapshot gives every row back as text, read or not", () => {
   const snapshot = new Snapshot();
-  snapshot.replace(rows, 7, "e");
+  snapshot.replace({ rows, cursor: 7, epoch: "e" });
   snapshot.get("note", "b");
   assertEquals([...snapshot.rows()], rows);
 });
@@ -37,7 +37,7 @@ Deno.test("a snapshot gives every row back as text, read or not", () => {
 Deno.test("a snapshot that is replaced holds the given rows alone", () => {
   const snapshot = new Snapshot();
   snapshot.apply(change(1, "old", `{}`), "e0");
-  snapshot.replace(rows, 7, "e1");
+  snapshot.replace({ rows, cursor: 7, epoch: "e1" });
   assertEquals([snapshot.cursor, snapshot.epoch], [7, "e1"]);
   assertStrictEquals(snapshot.get("note", "old"), undefined);
   assertEquals(snapshot.get("note", "b"), { x: 2 });
@@ -46,9 +46,37 @@ Deno.test("a snapshot that is replaced holds the given rows alone", () => {
   assertEquals([snapshot.count("note"), snapshot.count("tag")], [2, 1]);
 });
 
+Deno.test("a snapshot takes in what differs, and keeps all other rows", () => {
+  const snapshot = new Snapshot();
+  snapshot.replace({ rows, cursor: 7, epoch: "e1" });
+  const kept = snapshot.get("tag", "a");
+  snapshot.replace({
+    rows: [{ entity: "note", id: "b", json: `{"x":3}` }, { entity: "new", id: "c", json: `{}` }],
+    gone: [{ entity: "note", id: "a" }, { entity: "never", id: "a" }],
+    cursor: 9,
+    epoch: "e2",
+  });
+  assertEquals([snapshot.cursor, snapshot.epoch], [9, "e2"]);
+  assertEquals([...snapshot.rows()], [
+    { entity: "note", id: "b", json: `{"x":3}` },
+    { entity: "tag", id: "a", json: `{}` },
+    { entity: "new", id: "c", json: `{}` },
+  ]);
+  assertStrictEquals(snapshot.get("tag", "a"), kept);
+});
+
+Deno.test("a snapshot tells a row's text, read or not, and of no other row", () => {
+  const snapshot = new Snapshot();
+  snapshot.replace({ rows, cursor: 7, epoch: "e1" });
+  snapshot.get("note", "a");
+  const json = (entity: string, id: string) => snapshot.json(entity, id);
+  assertEquals([json("note", "a"), json("note", "b")], [`{"x":1}`, `{"x":2}`]);
+  assertEquals([json("note", "z"), json("never", "a")], [undefined, undefined]);
+});
+
 Deno.test("a snapshot moves on by changes", () => {
   const snapshot = new Snapshot();
-  snapshot.replace(rows, 7, "e1");
+  snapshot.replace({ rows, cursor: 7, epoch: "e1" });
   snapshot.apply(change(8, "a", `{"x":3}`), "e1");
   snapshot.apply(change(9, "b", null), "e1");
   snapshot.apply(change(10, "c", `{"x":4}`), "e1");
@@ -64,7 +92,7 @@ Deno.test("a snapshot moves on by changes", () => {
 
 Deno.test("a snapshot gives the same frozen record for every read [S17]", () => {
   const snapshot = new Snapshot();
-  snapshot.replace(rows, 7, "e1");
+  snapshot.replace({ rows, cursor: 7, epoch: "e1" });
   const record = snapshot.get("note", "a");
   assert(Object.isFrozen(record));
   assertStrictEquals(snapshot.get("note", "a"), record);

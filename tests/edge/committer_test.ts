@@ -1,10 +1,12 @@
 /** Group commit: one transaction for all that wait, answered before told, one fault costs one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { ScopeCommit } from "../../core/claims.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
 import { checkMutation, type Mutation } from "../../core/mutation.ts";
-import { type PushRequest, type ScopeCommit, SyncServer } from "../../core/server.ts";
+import { type PushRequest, SyncServer } from "../../core/server.ts";
 import { COMMIT_MUTATIONS_MAX, Committer } from "../../edge/committer.ts";
+import { plainKernel } from "../../wasm/plain_kernel.ts";
 import { EPOCH, todoApp } from "./served_app.ts";
 
 Deno.test("a committer decides all pushes that wait in one transaction", async () => {
@@ -94,6 +96,58 @@ Deno.test("a push that makes the server fail does not cost the others of its gro
   assertEquals(store.head("_default").cursor, 2);
 });
 
+Deno.test("a commit ends a burst of a scope when nothing waits for that scope behind it", () => {
+  const claims: string[] = [];
+  const { committer, run } = rig({
+    committed: (commits) =>
+      void claims.push(
+        commits.map(({ scope, root }) => `${scope} ${root === undefined ? "-" : "root"}`).join(),
+      ),
+  });
+  const most = (prefix: string) =>
+    Array.from({ length: COMMIT_MUTATIONS_MAX - 1 }, (_, i) => mutation(`${prefix}${i}`));
+  const submit = (...mutations: Mutation[]) =>
+    committer.submit({ principal: null, mutations }, () => {});
+  submit(...most("x"), inScope("away", "x"));
+  submit(...most("y").slice(1));
+  submit(inScope("away", "z"), mutation("z"));
+  run();
+  run();
+  assertEquals(claims, ["_default -,away -", "_default root,away root"]);
+  submit(mutation("later"));
+  run();
+  assertEquals(claims.at(-1), "_default root");
+});
+
+Deno.test("a burst ends for its scope, though others wait, and though its last push is refused", () => {
+  const claims: (string | boolean)[][] = [];
+  const { committer, run, store } = rig({
+    committed: (commits) =>
+      void claims.push(...commits.map(({ scope, root }) => [scope, root !== undefined])),
+  });
+  const many = Array.from({ length: COMMIT_MUTATIONS_MAX }, (_, i) => inScope("away", `${i}`));
+  committer.submit(request("a"), () => {});
+  committer.submit({ principal: null, mutations: many }, () => {});
+  run();
+  assertEquals(claims, [["_default", true]]);
+  run();
+  assertEquals(claims.at(-1), ["away", true]);
+  // A group that fails as a whole is decided one by one, and counts as decided for the next.
+  store.fault = (mutations) => mutations.includes("bad") ? new TypeError("a fault") : undefined;
+  committer.submit(request("b"), () => {});
+  committer.submit(request("bad"), () => {});
+  run();
+  store.fault = undefined;
+  committer.submit(request("c"), () => {});
+  run();
+  assertEquals(claims.slice(2), [["_default", true], ["_default", true]]);
+});
+
+function inScope(scope: string, id: string): Mutation {
+  const args = { id: `todo-${id}`, data: { title: "A task", done: false } };
+  return checkMutation({ id, name: "todo.create", args, scope });
+}
+
 function request(...ids: string[]): PushRequest {
   return { principal: null, mutations: ids.map(mutation) };
 }
@@ -109,7 +163,7 @@ interface RigOptions {
 
 /** A committer whose waiting work runs when the test says so. */
 function rig({ committed = () => {} }: RigOptions = {}) {
-  const store = new FaultyStore(EPOCH);
+  const store = new FaultyStore(EPOCH, plainKernel);
   const clock = { now: () => 1_700_000_000_000 };
   const server = new SyncServer({ app: todoApp(), store, clock, open: true });
   const deferred: (() => void)[] = [];

@@ -1,6 +1,14 @@
 /** The documented shapes of go-mizu's sync protocol: names, defaults, limits, codes, as bytes of JSON. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { assertRefused, creation, type Doors, EPOCH, task, withDoors } from "./served_app.ts";
+import {
+  assertRefused,
+  creation,
+  type Doors,
+  EPOCH,
+  rootText,
+  task,
+  withDoors,
+} from "./served_app.ts";
 
 interface ChangeBody {
   readonly cursor: number;
@@ -173,14 +181,15 @@ Deno.test("created_at that is no time is refused by itself", () =>
 
 Deno.test("pull answers changes, has_more and next_cursor; all of the request is optional", () =>
   withDoors({}, async (doors) => {
-    const empty = { changes: [], has_more: false, next_cursor: 0, epoch: EPOCH };
+    const added = () => ({ epoch: EPOCH, root: rootText(doors.store) });
+    const empty = { changes: [], has_more: false, next_cursor: 0, ...added() };
     for (const body of ["", "{}", `{"cursor":0}`, `{"scope":"","cursor":null,"limit":null}`]) {
       const response = await doors.post("/_sync/pull", body);
       assertEquals(await response.json(), empty, body);
     }
     await push(doors, creation("m1"));
     const { changes, ...rest } = await pull(doors, {});
-    assertEquals({ ...rest, changes: [] }, { ...empty, next_cursor: 1 });
+    assertEquals({ ...rest, changes: [] }, { ...empty, next_cursor: 1, ...added() });
     assertEquals(Object.keys(changes[0] ?? {}).sort(), [
       "cursor",
       "data",
@@ -265,8 +274,13 @@ Deno.test("a cursor that the log does not reach is 410", () =>
 
 Deno.test("snapshot answers the rows by entity and id, and the cursor", () =>
   withDoors({}, async (doors) => {
-    const nothing = { data: {}, cursor: 0, epoch: EPOCH, time: 0 };
-    assertEquals(await snapshot(doors), nothing);
+    const added = (scope?: string) => ({
+      epoch: EPOCH,
+      time: 0,
+      root: rootText(doors.store, scope),
+    });
+    const nothing = { data: {}, cursor: 0 };
+    assertEquals(await snapshot(doors), { ...nothing, ...added() });
     await push(doors, creation("m1"));
     await push(doors, creation("m2"));
     await push(doors, { mutations: [{ id: "m3", name: "note.fill", args: { rows: 1, size: 2 } }] });
@@ -278,7 +292,7 @@ Deno.test("snapshot answers the rows by entity and id, and the cursor", () =>
     });
     assertEquals(cursor, 4);
     const other = await doors.post("/_sync/snapshot", { scope: "other" });
-    assertEquals(await other.json(), nothing);
+    assertEquals(await other.json(), { ...nothing, ...added("other") });
   }));
 
 Deno.test("fields that nobody knows are tolerated everywhere", () =>

@@ -33,6 +33,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   "/_sync/push": ["POST"],
   "/_sync/pull": ["POST"],
   "/_sync/snapshot": ["POST"],
+  "/_sync/reconcile": ["POST"],
   "/_live/ticket": ["POST"],
   "/_session": ["POST", "DELETE"],
 };

@@ -263,7 +263,7 @@ Deno.test("no bytes at any door end in a failure of the server", () =>
   withDoors({}, async (doors) => {
     const path = fc.constantFrom(
       ...DOORS.map((door) => `/_sync/${door}`),
-      ...["/_live/ticket", "/_session", "/_live", "/healthz", "/"],
+      ...["/_sync/reconcile", "/_live/ticket", "/_session", "/_live", "/healthz", "/"],
     );
     await fc.assert(
       fc.asyncProperty(path, fc.uint8Array({ maxLength: 200 }), async (to, bytes) => {

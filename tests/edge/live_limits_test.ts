@@ -12,7 +12,10 @@ import { listenNode } from "../../edge/listen_node.ts";
 import { LIVE_RATE, LiveHub, SILENCE_MS_MAX, SWEEP_MS, UNDECIDED_MAX } from "../../edge/live.ts";
 import { createLog } from "../../edge/log.ts";
 import { OUTBOX_MESSAGES_MAX } from "../../edge/outbox.ts";
+import { countWork, RECONCILE_RATE } from "../../edge/reconcile_rate.ts";
 import type { Socket } from "../../edge/socket.ts";
+import { kernelSync } from "../../wasm/kernel.ts";
+import { requestOf } from "../core/reconcile_request.ts";
 import { LivePeer } from "./live_peer.ts";
 import { eventually, frame, handshake, inTime, OPCODE, RawPeer } from "./raw_peer.ts";
 import {
@@ -125,11 +128,15 @@ Deno.test("no bytes, however made, do worse than end their own connection", () =
         ),
       }),
     );
+    const exchange = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.record({ cursor: fc.nat(5), count: fc.nat(5), since: fc.boolean() }).map(requestOf),
+    ).map((body) => ({ kind: "reconcile" as const, body }));
     const mutation = fc.record({ at: fc.nat(200), byte: fc.nat(255), cut: fc.nat(20) });
     const message = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
-      fc.tuple(fc.nat(2), made).map(([channel, up]) => encodeUp(channel, up)),
-      fc.tuple(made, mutation).map(([up, { at, byte, cut }]) => {
+      fc.tuple(fc.nat(2), fc.oneof(made, exchange)).map(([channel, up]) => encodeUp(channel, up)),
+      fc.tuple(fc.oneof(made, exchange), mutation).map(([up, { at, byte, cut }]) => {
         const bytes = encodeUp(0, up);
         if (at < bytes.length) bytes[at] = byte;
         return cut < bytes.length ? bytes.slice(0, bytes.length - cut) : bytes;
@@ -446,7 +453,7 @@ async function withHub(options: HubOptions, test: (hub: Hub) => Promise<void>): 
   const deferred: (() => void)[] = [];
   const failures: unknown[] = [];
   const app = todoApp(options.authorize);
-  const store = new MemoryStore(EPOCH);
+  const store = new MemoryStore(EPOCH, kernelSync());
   const server = new SyncServer({ app, store, clock: { now: () => Date.now() } });
   const committer = new Committer({
     server,
@@ -455,7 +462,9 @@ async function withHub(options: HubOptions, test: (hub: Hub) => Promise<void>): 
   });
   const log = createLog("error", (line) => void failures.push(line));
   const { spend = () => 0 } = options;
-  const hub = new LiveHub({ server, committer, log, now: () => now, spend });
+  const clock = () => now;
+  const spendWork = countWork(clock);
+  const hub = new LiveHub({ server, committer, log, now: clock, spend, spendWork });
   const listener = await listenNode({
     hostname: "127.0.0.1",
     port: 0,

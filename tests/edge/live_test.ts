@@ -6,6 +6,8 @@ import { checkMutation } from "../../core/mutation.ts";
 import { SyncServer } from "../../core/server.ts";
 import { CHANNELS_MAX } from "../../core/session.ts";
 import { handshake, inTime, RawPeer } from "./raw_peer.ts";
+import { kernelSync } from "../../wasm/kernel.ts";
+import { rebuiltRoot } from "../core/rebuilt_root.ts";
 import { LivePeer } from "./live_peer.ts";
 import {
   bearer,
@@ -18,10 +20,11 @@ import {
 } from "./served_app.ts";
 
 Deno.test("a client of an empty scope is welcomed and is up to date", () =>
-  withListeningDoors({}, async ({ port }) => {
+  withListeningDoors({}, async ({ port, store }) => {
     const before = Date.now();
     const peer = await LivePeer.open(port);
-    const { time, ...welcome } = await peer.greet();
+    const { time, root, ...welcome } = await peer.greet();
+    assertEquals(root, rebuiltRoot(kernelSync(), store, "s"));
     assertEquals(welcome, { kind: "welcome", epoch: EPOCH, cursor: 0, lastSeq: 0, reset: false });
     assert(time >= before && time <= Date.now());
     await peer.assertQuiet();

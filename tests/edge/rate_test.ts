@@ -71,3 +71,18 @@ Deno.test("no sequence of calls is given more than the burst and what has flowed
     }
   }));
 });
+
+Deno.test("what is charged is taken, though it is more than there is, and is owed", () => {
+  let now = 0;
+  const limiter = new RateLimiter({ perSecond: 1_000, burst: 10 }, () => now);
+  assertEquals([limiter.charge("a", 0), limiter.charge("a", 10)], [0, 0]);
+  assertEquals(limiter.charge("a", 25), 25);
+  now += 24;
+  assertEquals(limiter.charge("a", 0), 1, "who only asks owes no more for it");
+  assertEquals(limiter.charge("a", 0), 1);
+  now += 1;
+  assertEquals(limiter.charge("a", 0), 0);
+  assertEquals(limiter.take("a"), 1, "nothing is owed, and nothing is there");
+  now += 1_000_000;
+  assertEquals(limiter.charge("a", 11), 1, "a long pause is worth one burst");
+});

@@ -10,6 +10,8 @@ import { createHandler, type Handler, type HandlerOptions } from "../../edge/han
 import { issueToken } from "../../edge/identity.ts";
 import { listenNode } from "../../edge/listen_node.ts";
 import { createLog } from "../../edge/log.ts";
+import { kernelSync } from "../../wasm/kernel.ts";
+import { rebuiltRoot } from "../core/rebuilt_root.ts";
 
 /** Signs the tokens of these tests. */
 export const SECRET = "a secret of these tests, long enough";
@@ -188,10 +190,16 @@ export async function assertServes(
   assertEquals(Array.isArray((await response.json()).changes), true);
 }
 
+/** The root of a scope's rows, computed from them alone, as answers over HTTP have it. */
+export function rootText(store: Store, scope = "_default"): string {
+  const root = rebuiltRoot(kernelSync(), store, scope);
+  return root.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
 function createDoors(options: DoorOptions): Doors {
   const { authorize, signed = false, ...rest } = options;
   const lines: string[] = [];
-  const store = rest.store ?? new MemoryStore(EPOCH);
+  const store = rest.store ?? new MemoryStore(EPOCH, kernelSync());
   const handler = createHandler(todoApp(authorize), {
     origins: [ORIGIN],
     hosts: [],
@@ -212,9 +220,14 @@ function createDoors(options: DoorOptions): Doors {
       handler.fetch(
         new Request(new URL(path, url), {
           method: "POST",
-          body: typeof body === "string" ? body : JSON.stringify(body),
+          body: bodyOf(body),
           headers: { "content-type": "application/json", ...headers },
         }),
       ),
   };
+}
+
+function bodyOf(body: unknown): BodyInit {
+  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
+  return typeof body === "string" ? body : JSON.stringify(body);
 }

@@ -41,6 +41,33 @@ Deno.test("generateCodec puts a message after those it is made of", () => {
   assertStringIncludes(text, `  3: ["names", string, true],\n  4: ["op", uint32],\n`);
 });
 
+Deno.test("generateCodec writes bytes, by themselves and in a list", () => {
+  const text = generateCodec(`${HEAD} message A { bytes b = 1; repeated bytes c = 2; }`);
+  assertStringIncludes(text, `import { bytes, message, type MessageKind } from`);
+  assertStringIncludes(text, "  readonly b: Uint8Array;\n  readonly c: readonly Uint8Array[];\n");
+  assertStringIncludes(text, `  1: ["b", bytes],\n  2: ["c", bytes, true],\n`);
+});
+
+Deno.test("generateCodec names the schema that the module is of", () => {
+  const schema = `${HEAD} message A { bool b = 1; }`;
+  assertStringIncludes(generateCodec(schema), "/** The messages of messages.proto. Generated");
+  const other = generateCodec(schema, "reconcile");
+  assertStringIncludes(other, "/** The messages of reconcile.proto. Generated");
+});
+
+Deno.test("the modules that are committed are what their schemas give", async () => {
+  const wire = new URL("../../core/wire/", import.meta.url);
+  const schemas: string[] = [];
+  for await (const { name } of Deno.readDir(wire)) {
+    const [, schema] = /^(\w+)\.proto$/.exec(name) ?? [];
+    if (schema === undefined) continue;
+    schemas.push(schema);
+    const text = generateCodec(await Deno.readTextFile(new URL(name, wire)), schema);
+    assertEquals(await Deno.readTextFile(new URL(`${schema}_gen.ts`, wire)), text, schema);
+  }
+  assertEquals(schemas.sort(), ["messages", "reconcile"]);
+});
+
 Deno.test("generateCodec refuses what the codec cannot read", () => {
   const refused: readonly [schema: string, reason: string][] = [
     ["message A { double b = 1; }", "Cannot generate a.A.b: its type double is not known"],

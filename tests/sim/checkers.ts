@@ -20,6 +20,7 @@ import type { ClientRecord, Outcome, Store } from "../../core/store.ts";
 import { rowKey } from "../../core/transaction.ts";
 import { View } from "../../core/view.ts";
 import type { WireResult } from "../../core/wire/messages.ts";
+import type { DeviceStorage } from "./device_storage.ts";
 import { ENTITIES } from "./simulated_app.ts";
 import type { Decision, History, ScopeHistory } from "./history.ts";
 import type { Place } from "./judge.ts";
@@ -106,6 +107,18 @@ export function checkPrefix(
   const newest = known.at(-1);
   const difference = newest && rows.difference(newest.rowsAt(scope, cursor));
   broken("prefix", `rows at cursor ${cursor} of ${epoch}: ${difference ?? "no such history"}`);
+}
+
+/** S4: what is stored, unless a fault has been at it, is what a history had there. */
+export function checkStored(
+  { rows, cursor, epoch, isTainted }: DeviceStorage,
+  scope: string,
+  histories: readonly History[],
+): void {
+  if (isTainted) return;
+  const stored = new RowSet();
+  for (const { entity, id, json } of rows) stored.set(entity, id, json);
+  checkPrefix(stored, cursor, epoch, scope, histories);
 }
 
 /** S4, S8: a change that a device is told stands in the log of its own scope. */

@@ -6,19 +6,21 @@
  */
 import type { Principal } from "../../core/app.ts";
 import { SyncClient } from "../../core/client.ts";
+import type { Change } from "../../core/change.ts";
 import type { ClientOutput } from "../../core/client_output.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { PersistBatch } from "../../core/persistence.ts";
 import { decodeDown, encodeUp } from "../../core/wire/messages.ts";
-import { checkChange, checkMessageSize } from "./checkers.ts";
+import { checkChange, checkMessageSize, checkStored } from "./checkers.ts";
 import { curate } from "./curator.ts";
 import { DeviceStorage } from "./device_storage.ts";
 import type { History } from "./history.ts";
-import { type HttpAnswer, type HttpRequest, sendRequest } from "./http.ts";
 import type { Judge } from "./judge.ts";
 import type { Link, Network } from "./network.ts";
 import { answersComeFirst, type SimOptions, type Transport } from "./options.ts";
 import { textOfMessage } from "./report.ts";
+import { Repairs } from "./repairs.ts";
+import { Rounds } from "./rounds.ts";
 import type { ServerNode } from "./server_node.ts";
 import { Witness } from "./witness.ts";
 import { drawCall } from "./workload.ts";
@@ -42,9 +44,6 @@ const HEARTBEAT_MS = 3_000;
 const SILENT_MS = 7_000;
 const BACKOFF_MS_MIN = 100;
 const BACKOFF_MS_MAX = 3_000;
-/** How often the device looks whether there is something to do over HTTP, in milliseconds. */
-const TICK_MS = 300;
-const PULL_INTERVAL_MS = 1_500;
 /** The channel of the live connection; any number will do. */
 const CHANNEL = 5;
 
@@ -59,16 +58,15 @@ export class ClientNode {
   machine: SyncClient | null = null;
   isOnline = true;
   isTouched = false;
-  #life = 0;
+  life = 0;
   #link: Link | null = null;
   #links = 0;
   #isConnecting = false;
   #attempts = 0;
   #heardAt = 0;
-  #isLoading = false;
-  #isInRound = false;
-  #pulledAt = -Infinity;
   #tags = 0;
+  readonly #rounds: Rounds;
+  readonly #repairs: Repairs;
 
   constructor(parts: ClientParts) {
     const { world, options, server } = parts;
@@ -85,14 +83,16 @@ export class ClientNode {
     this.storage = new DeviceStorage(world, options, parts.name, {
       stored: (batches, error) => this.#stored(batches, error),
     });
+    this.#rounds = new Rounds(parts, this);
+    this.#repairs = new Repairs(parts, this, this.#rounds);
   }
 
   /** The program starts. */
   start(): void {
     if (this.machine !== null) return;
     const { world, server, principal } = this.#parts;
-    const life = ++this.#life;
-    this.#isLoading = this.#isInRound = this.#isConnecting = false;
+    this.life++;
+    this.#isConnecting = false;
     this.#attempts = 0;
     const persisted = this.storage.load();
     this.machine = new SyncClient({
@@ -105,17 +105,18 @@ export class ClientNode {
       ...(persisted === null ? {} : { persisted }),
     });
     world.log(`${this.name} starts as ${this.machine.client}`);
-    this.witness.begin(this.machine, persisted?.replica.rows ?? []);
-    this.#touch();
+    this.witness.begin(this.machine, persisted?.replica.rows ?? [], this.storage.isTainted);
+    this.touch();
     if (this.#parts.transport !== "http") this.#connect();
-    this.#tick(life);
+    this.#repairs.start();
+    this.#rounds.start();
   }
 
   /** The program ends at once. */
   crash(): void {
     if (this.machine === null) return;
     this.#parts.world.log(`${this.name} crashes`);
-    this.#life++;
+    this.life++;
     this.machine = null;
     this.storage.crash();
     this.#link?.closeByClient();
@@ -149,7 +150,7 @@ export class ClientNode {
     const { machine } = this;
     if (machine === null) return;
     const isCare = options.curateChance > 0 && world.prng.chance(options.curateChance);
-    this.#touch();
+    this.touch();
     if (isCare && curate(world, machine, this.witness)) return;
     const tag = `${this.name}-${++this.#tags}`;
     const { name, args } = drawCall(world.prng, options, machine.view, this.scope, tag);
@@ -168,7 +169,44 @@ export class ClientNode {
     const { machine } = this;
     const isThere = machine?.cursor === cursor && (machine.epoch === epoch || cursor === 0);
     return machine !== null && isThere && machine.pending.length === 0 &&
-      this.storage.isIdle && (machine.isLive || this.#parts.transport === "http");
+      this.storage.isIdle && this.#repairs.isIdle && !this.witness.isWrong &&
+      (machine.isLive || this.#parts.transport === "http");
+  }
+
+  /** Rows that were asked for will not come: the live connection is of no use without them. */
+  stuck(): void {
+    this.#drop();
+    if (this.#parts.transport !== "http") this.#again(0);
+  }
+
+  get isConnected(): boolean {
+    return this.#link !== null;
+  }
+
+  /** Sends a step of an exchange on the live connection. */
+  ask(body: Uint8Array): void {
+    const bytes = encodeUp(CHANNEL, { kind: "reconcile", body });
+    checkMessageSize(bytes);
+    this.#link?.sendUp(bytes);
+  }
+
+  /** What the program makes of changes that it is told: now and then, by a fault, something else. */
+  heard(changes: readonly Change[]): readonly Change[] {
+    const { world, network, options } = this.#parts;
+    if (changes.length === 0 || network.healed || !world.prng.chance(options.garbleChance)) {
+      return changes;
+    }
+    const index = world.prng.between(0, changes.length - 1);
+    const garbled = this.storage.garble(changes[index] as Change, world.prng);
+    world.log(`${this.name} garbles ${garbled.cursor}`);
+    this.witness.garbled();
+    return changes.with(index, garbled);
+  }
+
+  /** At rest, its tree is that of its rows, and what is stored is what the server had. */
+  checkRest(): void {
+    this.#repairs.check();
+    checkStored(this.storage, this.scope, this.#parts.judge.histories);
   }
 
   /** Where it stands, in words. */
@@ -177,14 +215,18 @@ export class ClientNode {
     if (machine === null) return `${this.name} does not run`;
     const states = machine.pending.map(({ state }) => state).join(" ");
     const place = `${machine.cursor} of ${cursor}`;
-    return `${this.name} at ${place}, live ${machine.isLive}, pending [${states}]`;
+    const { isWrong } = this.witness;
+    return `${this.name} at ${place}, live ${machine.isLive}, wrong ${isWrong}, pending [${states}]`;
   }
 
   #output(): ClientOutput {
     return {
       persist: (batch) => {
         this.witness.storing(batch.token);
-        if (batch.replica !== undefined) this.witness.moved(batch.replica);
+        if (batch.replica !== undefined) {
+          this.witness.moved(batch.replica);
+          this.#repairs.moved(batch.replica);
+        }
         this.storage.save(batch);
       },
       send: (message) => {
@@ -193,19 +235,20 @@ export class ClientNode {
         if (message.kind === "push") this.witness.sent(message.mutations);
         this.#link?.sendUp(bytes);
       },
-      needSnapshot: () => this.#loadSnapshot(),
+      needSnapshot: () => this.#repairs.needRows(),
       changed: (changes) => this.witness.changed(changes),
       rejected: (rejected) => this.witness.rejected(rejected),
       settled: () => {},
       diverged: (divergence) => this.witness.diverged(divergence),
       synced: () => {},
+      rooted: (cursor, root) => this.#repairs.rooted(cursor, root),
       failed: () => {},
       event: () => {},
     };
   }
 
   #stored(batches: readonly PersistBatch[], error: DriftlessError | null): void {
-    this.#touch();
+    this.touch();
     if (error !== null) this.#parts.world.log(`${this.name} cannot store`);
     for (const { token } of batches) {
       this.witness.stored(token, error === null);
@@ -219,9 +262,9 @@ export class ClientNode {
     if (this.#isConnecting || this.#link !== null || this.machine === null) return;
     if (!this.isOnline) return;
     this.#isConnecting = true;
-    const life = this.#life;
+    const life = this.life;
     world.after(network.delay() + network.delay(), `${this.name} connects`, () => {
-      if (life !== this.#life) return;
+      if (life !== this.life) return;
       this.#isConnecting = false;
       if (this.#link !== null || this.machine === null) return;
       if (!this.isOnline || !server.isUp) return this.#again(0);
@@ -234,7 +277,7 @@ export class ClientNode {
         closed: () => this.#closed(link),
       }, server.accept(link, principal));
       world.log(`${link.name} opens`);
-      this.#touch();
+      this.touch();
       this.machine.connected();
       this.#beat(link);
     });
@@ -245,11 +288,15 @@ export class ClientNode {
     this.#heardAt = this.#parts.world.now;
     this.#attempts = 0;
     const { message } = decodeDown(bytes);
-    this.#touch();
+    this.touch();
     this.#parts.world.log(`${link.name} ${textOfMessage(message)}`);
     if (message.kind === "poke") {
       for (const change of message.changes) checkChange(change, this.scope, history);
-    } else if (message.kind === "ack") {
+      const changes = this.heard(message.changes);
+      return this.machine.received({ ...message, changes });
+    }
+    if (this.#repairs.heard(message)) return;
+    if (message.kind === "ack") {
       this.witness.answered(message.results, history);
     }
     this.machine.received(message);
@@ -281,120 +328,23 @@ export class ClientNode {
     this.#link = null;
     this.#parts.world.log(`${link.name} closes`);
     link.closeByClient();
-    this.#touch();
+    this.touch();
     this.machine?.disconnected();
+    this.#repairs.disconnected();
   }
 
   #again(afterMs: number): void {
     const { world } = this.#parts;
-    const life = this.#life;
+    const life = this.life;
     const ceiling = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** this.#attempts++);
     const delay = Math.max(afterMs, world.prng.between(1, ceiling));
     world.after(delay, `${this.name} tries again`, () => {
-      if (life === this.#life) this.#connect();
+      if (life === this.life) this.#connect();
     });
   }
 
-  #tick(life: number): void {
-    const { world, transport } = this.#parts;
-    world.after(TICK_MS, `${this.name} ticks`, () => {
-      if (life !== this.#life || this.machine === null) return;
-      this.#tick(life);
-      if (transport === "live" || !this.isOnline || this.#isInRound || this.#isLoading) return;
-      const waits = this.machine.pending.some(({ state }) => state === "queued");
-      const isDue = world.now - this.#pulledAt >= PULL_INTERVAL_MS;
-      if (this.machine.isLive || !(waits || isDue)) return;
-      this.#isInRound = true;
-      this.#pulledAt = world.now;
-      this.#pushRound();
-    });
-  }
-
-  #pushRound(): void {
-    const batch = this.machine?.takeBatch() ?? [];
-    this.#touch();
-    if (batch.length === 0) return this.#pullRound();
-    this.witness.sent(batch);
-    this.#request({ kind: "push", mutations: batch }, (answer) => {
-      if (this.#take(answer)) this.#pushRound();
-      else this.#failRound();
-    }, () => this.#failRound());
-  }
-
-  #pullRound(): void {
-    const cursor = this.machine?.cursor ?? 0;
-    this.#request({ kind: "pull", scope: this.scope, cursor }, (answer) => {
-      this.#isInRound = false;
-      if (answer.kind === "error" && answer.code === "cursor_too_old") {
-        this.machine?.cursorLost();
-      } else if (this.#take(answer) && answer.kind === "page" && answer.more) {
-        this.#isInRound = true;
-        this.#pullRound();
-      }
-    }, () => this.#isInRound = false);
-  }
-
-  #failRound(): void {
-    this.#isInRound = false;
-    this.machine?.pushFailed();
-  }
-
-  /** Gives an answer to the machine; `false` when it is an error. */
-  #take(answer: HttpAnswer): boolean {
-    const { history, ...rest } = answer;
-    this.#parts.world.log(`${this.name} gets ${rest.kind}`);
-    switch (rest.kind) {
-      case "results":
-        this.witness.answered(rest.results, history as History);
-        this.machine?.decided(rest.results, rest.epoch);
-        return true;
-      case "page":
-        for (const change of rest.changes) checkChange(change, this.scope, history as History);
-        this.machine?.pulled(rest);
-        return true;
-      case "rows":
-        this.machine?.snapshotLoaded(rest);
-        return true;
-      case "error":
-        return false;
-    }
-  }
-
-  #loadSnapshot(): void {
-    if (this.#isLoading) return;
-    this.#isLoading = true;
-    const fail = () => {
-      this.#isLoading = false;
-      this.#drop();
-      if (this.#parts.transport !== "http") this.#again(0);
-    };
-    this.#request({ kind: "snapshot", scope: this.scope }, (answer) => {
-      if (answer.kind === "error") return fail();
-      this.#isLoading = false;
-      this.#take(answer);
-    }, fail);
-  }
-
-  #request(request: HttpRequest, answered: (answer: HttpAnswer) => void, failed: () => void): void {
-    const life = this.#life;
-    const fenced = (run: () => void) => {
-      if (life !== this.#life) return;
-      this.#touch();
-      run();
-    };
-    sendRequest(request, {
-      ...this.#parts,
-      isReachable: () => this.isOnline,
-      answered: (answer) => fenced(() => answered(answer)),
-      failed: () => fenced(failed),
-      late: (answer) => {
-        const { options } = this.#parts;
-        if (options.lateAnswers && answer.kind !== "rows") fenced(() => this.#take(answer));
-      },
-    });
-  }
-
-  #touch(): void {
+  /** Something happened to it: the promises are to be looked at. */
+  touch(): void {
     this.isTouched = true;
   }
 }

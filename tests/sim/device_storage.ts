@@ -4,7 +4,9 @@
  * The queue and the rows are written independently, so a crash keeps some length of the one and some
  * other length of the other, as IndexedDB does with two transactions.
  */
+import type { Change } from "../../core/change.ts";
 import { DriftlessError } from "../../core/errors.ts";
+import { canonicalText, type JsonObject } from "../../core/json.ts";
 import type {
   ClientIdentity,
   PendingRecord,
@@ -15,6 +17,7 @@ import type {
 import type { SnapshotRow } from "../../core/snapshot.ts";
 import { rowKey } from "../../core/transaction.ts";
 import type { SimOptions } from "./options.ts";
+import type { Prng } from "./prng.ts";
 import type { World } from "./world.ts";
 
 /** One kind of write: what waits goes in one group, one group at a time. */
@@ -87,6 +90,12 @@ class Lane<Step> {
   }
 }
 
+/** The row, as valid as it was, with something else in it. */
+function tampered(row: SnapshotRow): SnapshotRow {
+  const record = { ...JSON.parse(row.json) as JsonObject, scope: "of nobody" };
+  return { ...row, json: canonicalText(record) };
+}
+
 /** What the storage tells. */
 export interface StorageEvents {
   /** Batches of the queue are durable, or refused. */
@@ -97,11 +106,16 @@ export interface StorageEvents {
 export class DeviceStorage {
   identity: ClientIdentity | null = null;
   readonly queue = new Map<number, PendingRecord>();
+  /** The rows may be others than those that the cursor stands for. */
+  isTainted = false;
   /** After the faults: the device has room again. */
   healed = false;
   #rows = new Map<string, SnapshotRow>();
   #cursor = 0;
   #epoch = "";
+  /** A step of the rows was refused: they are not those of the program. */
+  #isBehind = false;
+  readonly #garbled = new WeakSet<Change>();
   readonly #queueLane: Lane<PersistBatch>;
   readonly #rowsLane: Lane<ReplicaMove>;
 
@@ -122,12 +136,20 @@ export class DeviceStorage {
       delay,
       isFull,
       apply: (moves) => moves.forEach((move) => this.#applyMove(move)),
-      done: () => {},
+      done: (_moves, error) => this.#isBehind ||= error !== null,
     });
   }
 
   get isIdle(): boolean {
     return this.#queueLane.isIdle && this.#rowsLane.isIdle;
+  }
+
+  get rows(): Iterable<SnapshotRow> {
+    return this.#rows.values();
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   /** The cursor of the stored rows. */
@@ -153,6 +175,42 @@ export class DeviceStorage {
     this.#rows.clear();
     this.#cursor = 0;
     this.#epoch = "";
+    this.isTainted = false;
+  }
+
+  /**
+   * Some of the rows are not as they were written, and nothing tells: lost by the browser, rotten, or
+   * put there by a fault of the program. Says whether there was anything to damage.
+   */
+  damage(prng: Prng): boolean {
+    const keys = [...this.#rows.keys()];
+    if (keys.length === 0) return false;
+    const kind = prng.pick(["half", "some", "all", "changed", "invented", "all of it"]);
+    const lost = { half: 0.5, some: 0.1, all: 1 }[kind] ?? 0;
+    for (const key of keys) if (prng.chance(lost)) this.#rows.delete(key);
+    const victim = prng.pick(keys as [string, ...string[]]);
+    const row = this.#rows.get(victim);
+    if (kind === "some") this.#rows.delete(victim);
+    if (kind === "changed" && row !== undefined) this.#rows.set(victim, tampered(row));
+    if (kind === "invented" && row !== undefined) this.#invent(row);
+    if (kind === "all of it") this.#damageAll(keys, prng);
+    this.isTainted = true;
+    return true;
+  }
+
+  #damageAll(keys: readonly string[], prng: Prng): void {
+    for (const key of keys) {
+      const row = this.#rows.get(key) as SnapshotRow;
+      const roll = prng.float();
+      if (roll < 0.1) this.#rows.delete(key);
+      else if (roll < 0.2) this.#rows.set(key, tampered(row));
+      else if (roll < 0.3) this.#invent(row);
+    }
+  }
+
+  #invent(row: SnapshotRow): void {
+    const id = `ghost-${row.id}`;
+    this.#rows.set(rowKey(row.entity, id), { ...row, id });
   }
 
   /** Another slot of the same device takes over: its queue moves, its numbers do not. */
@@ -161,7 +219,21 @@ export class DeviceStorage {
     for (const [order, record] of this.queue) this.queue.set(order, { ...record, visibleAt: null });
   }
 
+  /** Another change than this one, which the program believes in its place. */
+  garble(change: Change, prng: Prng): Change {
+    const { entity, id, json } = change;
+    const roll = prng.float();
+    const garbled: Change = json === null || roll < 0.3
+      ? { ...change, id: `ghost-${id}` }
+      : roll < 0.7
+      ? { ...change, json: tampered({ entity, id, json }).json }
+      : { ...change, op: "delete", json: null };
+    this.#garbled.add(garbled);
+    return garbled;
+  }
+
   load(): PersistedClient | null {
+    this.#isBehind = false;
     if (this.identity === null && this.#epoch === "" && this.queue.size === 0) return null;
     return {
       identity: this.identity,
@@ -177,19 +249,30 @@ export class DeviceStorage {
   }
 
   #applyMove(move: ReplicaMove): void {
-    if (move.kind === "snapshot") {
-      this.#rows = new Map(move.rows.map((row) => [rowKey(row.entity, row.id), row]));
-      this.#cursor = move.cursor;
-      this.#epoch = move.epoch;
-      return;
-    }
+    if (move.kind === "snapshot") return this.#replace(move);
     if (move.from > this.#cursor || (this.#epoch !== "" && this.#epoch !== move.epoch)) return;
-    for (const { cursor, entity, id, json } of move.changes) {
+    for (const change of move.changes) {
+      const { cursor, entity, id, json } = change;
       if (cursor <= this.#cursor) continue;
+      this.isTainted ||= this.#garbled.has(change);
       if (json === null) this.#rows.delete(rowKey(entity, id));
       else this.#rows.set(rowKey(entity, id), { entity, id, json });
       this.#cursor = cursor;
     }
     this.#epoch = move.epoch;
+  }
+
+  #replace(move: ReplicaMove & { readonly kind: "snapshot" }): void {
+    const { rows, gone, onto, cursor, epoch } = move;
+    const isElsewhere = onto?.cursor !== this.#cursor || onto.epoch !== this.#epoch;
+    if (gone !== undefined && isElsewhere) return;
+    if (gone === undefined) this.#rows.clear();
+    for (const row of gone ?? []) this.#rows.delete(rowKey(row.entity, row.id));
+    for (const row of rows) this.#rows.set(rowKey(row.entity, row.id), row);
+    this.#cursor = cursor;
+    this.#epoch = epoch;
+    if (gone === undefined) this.#isBehind = false;
+    // On rows that are not those of the program, what differs from those mends nothing for sure.
+    if (!this.#isBehind) this.isTainted = false;
   }
 }

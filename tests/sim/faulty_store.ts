@@ -7,6 +7,8 @@
  */
 import type { Change, LogHead } from "../../core/change.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
+import type { Kernel } from "../../core/ports.ts";
+import type { RowTree } from "../../core/reconcile/row_tree.ts";
 import type {
   ClientRecord,
   Outcome,
@@ -36,10 +38,15 @@ export class FaultyStore implements Store {
   #open: StoreWrite[] = [];
   #fault: { writesLeft: number; readonly error: Error } | null = null;
 
-  /** `committed` hears of every transaction that is durable, those of the backup first. */
-  constructor(epoch: string, backup: readonly Commit[], committed: (commit: Commit) => void) {
+  constructor({ epoch, kernel, backup, committed }: {
+    readonly epoch: string;
+    readonly kernel: Kernel | undefined;
+    readonly backup: readonly Commit[];
+    /** Hears of every transaction that is durable, those of the backup first. */
+    readonly committed: (commit: Commit) => void;
+  }) {
     this.epoch = epoch;
-    this.#inner = new MemoryStore(epoch);
+    this.#inner = new MemoryStore(epoch, kernel);
     this.#committed = committed;
     for (const commit of backup) this.transaction(() => commit.forEach((write) => this.#do(write)));
   }
@@ -78,6 +85,18 @@ export class FaultyStore implements Store {
     this.#journal.push(commit);
     this.#committed(commit);
     return result;
+  }
+
+  read<T>(work: () => T): T {
+    return this.#inner.read(work);
+  }
+
+  tree(scope: string): RowTree | undefined {
+    return this.#inner.tree(scope);
+  }
+
+  written(scope: string, after: number, limit: number): readonly StoredRow[] {
+    return this.#inner.written(scope, after, limit);
   }
 
   scopes(): readonly string[] {

@@ -1,11 +1,11 @@
 /** The HTTP doors of the simulated server, and the way of a request there and back. */
 import type { Principal } from "../../core/app.ts";
-import type { Change } from "../../core/change.ts";
+import type { LogPage } from "../../core/change.ts";
 import { DriftlessError, type ErrorCode } from "../../core/errors.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import { checkMutation } from "../../core/mutation.ts";
 import type { SyncServer } from "../../core/server.ts";
-import type { SnapshotRow } from "../../core/snapshot.ts";
+import type { LoadedSnapshot, SnapshotRow } from "../../core/snapshot.ts";
 import type { WireResult } from "../../core/wire/messages.ts";
 import type { History } from "./history.ts";
 import type { Network } from "./network.ts";
@@ -16,7 +16,8 @@ import type { World } from "./world.ts";
 export type HttpRequest =
   | { readonly kind: "push"; readonly mutations: readonly Mutation[] }
   | { readonly kind: "pull"; readonly scope: string; readonly cursor: number }
-  | { readonly kind: "snapshot"; readonly scope: string };
+  | { readonly kind: "snapshot"; readonly scope: string }
+  | { readonly kind: "reconcile"; readonly scope: string; readonly body: Uint8Array };
 
 /** What the server answers. */
 export type HttpAnswer =
@@ -27,21 +28,10 @@ export type HttpAnswer =
       readonly epoch: string;
       readonly results: readonly WireResult[];
     }
-    | {
-      readonly kind: "page";
-      readonly epoch: string;
-      readonly from: number;
-      readonly changes: readonly Change[];
-      readonly more: boolean;
-    }
-    | {
-      readonly kind: "rows";
-      readonly epoch: string;
-      readonly cursor: number;
-      readonly time: number;
-      readonly rows: readonly SnapshotRow[];
-    }
-    | { readonly kind: "error"; readonly code: ErrorCode }
+    | LogPage & { readonly kind: "page" }
+    | LoadedSnapshot & { readonly kind: "rows" }
+    | { readonly kind: "reconciled"; readonly body: Uint8Array }
+    | { readonly kind: "error"; readonly code: ErrorCode; readonly retryAfterMs?: number }
   );
 
 /** How long a client waits for an answer, in milliseconds. */
@@ -57,8 +47,9 @@ export function answerPull(
   limit: number | undefined,
 ): HttpAnswer {
   try {
-    const { changes, hasMore } = server.pull(scope, cursor, limit);
-    return { kind: "page", epoch: server.epoch, from: cursor, changes, more: hasMore };
+    const { changes, hasMore: more, root } = server.pull(scope, cursor, limit);
+    const page = { epoch: server.epoch, from: cursor, changes, more };
+    return { kind: "page", ...page, ...(root && { root }) };
   } catch (error) {
     if (!(error instanceof DriftlessError)) throw error;
     return { kind: "error", code: error.code };
@@ -74,8 +65,25 @@ export function answerSnapshot(server: SyncServer, scope: string): HttpAnswer {
     page = reader.next(SNAPSHOT_PAGE_ROWS);
   }
   reader.close();
-  const { time } = server.head(scope);
-  return { kind: "rows", epoch: server.epoch, cursor: reader.cursor, time, rows };
+  const { cursor, time } = reader;
+  return { kind: "rows", epoch: server.epoch, cursor, time, rows };
+}
+
+/** The door of the exchange that finds what differs. */
+export function answerReconcile(
+  server: SyncServer,
+  scope: string,
+  body: Uint8Array,
+  spend: () => number,
+): HttpAnswer {
+  try {
+    const answer = server.reconcile(scope, body, spend);
+    if (typeof answer !== "number") return { kind: "reconciled", body: answer };
+    return { kind: "error", code: "rate_limited", retryAfterMs: answer };
+  } catch (error) {
+    if (!(error instanceof DriftlessError)) throw error;
+    return { kind: "error", code: error.code };
+  }
 }
 
 /** One request on its way; `answered` hears of it once, `late` of what comes after that. */

@@ -4,7 +4,9 @@ import type { Outcome } from "../../core/store.ts";
 import { checkClientOrder, checkDecision, checkNumbering, checkRows } from "./checkers.ts";
 import type { Commit } from "./faulty_store.ts";
 import { type Decision, History } from "./history.ts";
+import { Probes } from "./probes.ts";
 import { type Decided, Reference } from "./reference.ts";
+import type { RowSet } from "./row_set.ts";
 import { BrokenPromise } from "./world.ts";
 
 /** Where a mutation stands among those of its device. */
@@ -19,6 +21,8 @@ export interface Place {
 export class Judge {
   /** All of them: a restored server starts another. */
   readonly histories: History[] = [];
+  /** What came about. */
+  readonly probes = new Probes();
   /** The server's clock while it commits, in milliseconds. */
   serverNow = 0;
   /** Who may not write, at this moment. */
@@ -45,6 +49,21 @@ export class Judge {
   /** The history that the server is writing now. */
   get history(): History {
     return this.histories.at(-1) as History;
+  }
+
+  /** The hashes of the rows of a scope at a cursor, in every history that the epoch may mean. */
+  hashesOf(scope: string, epoch: string, cursor: number): readonly (number | undefined)[] {
+    return this.histories.filter((history) => epoch === "" || history.epoch === epoch)
+      .map((history) => history.scope(scope).hashes[cursor]);
+  }
+
+  /** The rows of a scope at a cursor: those with the hash, if one of the histories has them. */
+  rowsAt(scope: string, epoch: string, cursor: number, hash: number): RowSet | undefined {
+    const known = this.histories.filter((history) =>
+      history.epoch === epoch && history.scope(scope).changes.length >= cursor
+    );
+    const same = known.find((history) => history.scope(scope).hashes[cursor] === hash);
+    return (same ?? known.at(-1))?.rowsAt(scope, cursor);
   }
 
   /** A new history starts, or goes on from a backup. */

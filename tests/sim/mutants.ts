@@ -5,6 +5,7 @@
  *     deno task sim --mutants          all of them
  *     deno task sim --mutants --name "no dedupe"
  */
+import { RECONCILE_MUTANTS } from "./reconcile_mutants.ts";
 
 /** One planted bug. */
 export interface Mutant {
@@ -33,6 +34,10 @@ const SERVER = "core/server.ts";
 const SESSION = "core/session.ts";
 const VIEW = "core/view.ts";
 
+/** The folders that a world is made of. */
+const PARTS = [
+  ...["core", "core/reconcile", "core/wire", "ui/client", "wasm", "tests/sim", "tests/sim/cases"],
+];
 /** Seeds that a mutant has to get through, and after them the cases. */
 export const SEEDS_HUNTED = 400;
 /** A mutant that never comes to an end is caught too, after this time. */
@@ -338,15 +343,14 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "const stale: number[] = [];",
     survives: "the next change or answer takes them out; until then an effect shows twice",
   },
+  ...RECONCILE_MUTANTS,
 ];
 
 /** Runs the simulation over a copy of the repository with the bug in it. */
 export async function hunt(root: string, mutant: Mutant): Promise<Verdict> {
   const folder = `${root}/build/mutants/${crypto.randomUUID()}`;
   try {
-    for (const part of ["core", "core/wire", "tests/sim", "tests/sim/cases"]) {
-      await copyFiles(`${root}/${part}`, `${folder}/${part}`);
-    }
+    for (const part of PARTS) await copyFiles(`${root}/${part}`, `${folder}/${part}`);
     await plant(folder, mutant);
     return { mutant, ...await runCopy(folder, SEEDS_HUNTED) };
   } finally {

@@ -53,7 +53,32 @@ export interface SimOptions {
   readonly accessFlipMeanMs: number;
   /** Chance that the user, in place of a call, looks after what waits: again, otherwise, or not at all. */
   readonly curateChance: number;
+  /**
+   * What hashes the rows: nothing, as in a server without trees; a true kernel; or one of those whose
+   * digests collide where they are cut short.
+   */
+  readonly kernel: KernelKind;
+  /** Some of the rows that a device has stored are lost, changed, or rows of nobody. */
+  readonly damageMeanMs: number;
+  /** Chance that a change that a program is told comes out as another one, as by a fault of its own. */
+  readonly garbleChance: number;
+  /** Chance that the server has no room for a step of an exchange. */
+  readonly busyChance: number;
+  /** Small rows that the first scope has from the start. */
+  readonly stock: number;
 }
+
+/** What a world's trees are made with. */
+export type KernelKind = "none" | "true" | "weak" | "steep";
+
+/** A world without trees: what the faults that only trees can mend must not meet. */
+export const TREELESS = {
+  kernel: "none",
+  damageMeanMs: 0,
+  garbleChance: 0,
+  busyChance: 0,
+  stock: 0,
+} as const;
 
 /** No fault but those of the server's process and disk. */
 const CALM = {
@@ -67,6 +92,8 @@ const CALM = {
   restoreMeanMs: 0,
   accessFlipMeanMs: 0,
   flood: false,
+  damageMeanMs: 0,
+  garbleChance: 0,
 } as const satisfies Partial<SimOptions>;
 
 /**
@@ -91,7 +118,7 @@ export function drawOptions(seed: number): SimOptions {
   const transport = (): Transport => prng.pick(["live", "live", "http", "http", "mixed", "mixed"]);
   const blobs = prng.chance(0.15);
   const isCalm = prng.chance(0.1);
-  return {
+  const drawn: SimOptions = {
     seed,
     transports: Array.from({ length: prng.between(2, 5) }, transport),
     scopes: prng.chance(0.3) ? 2 : 1,
@@ -131,6 +158,15 @@ export function drawOptions(seed: number): SimOptions {
     clockJumpMeanMs: some(0.3, () => prng.between(2000, 10_000), 0),
     accessFlipMeanMs: some(0.1, () => prng.between(2000, 8000), 0),
     curateChance: some(0.6, () => prng.float() * 0.5, 0),
+    kernel: prng.pick(["none", "true", "true", "true", "true", "weak", "steep"]),
+    damageMeanMs: some(0.5, () => prng.between(2000, 10_000), 0),
+    garbleChance: some(0.3, () => prng.float() * 0.1, 0),
+    busyChance: some(0.2, () => prng.float() * 0.3, 0),
+    stock: some(0.3, () => prng.between(20, 400), 0),
+  };
+  return {
+    ...drawn,
     ...(isCalm ? CALM : {}),
+    ...(drawn.kernel === "none" ? TREELESS : {}),
   };
 }

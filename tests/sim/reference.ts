@@ -206,6 +206,7 @@ interface Args {
   readonly to: string;
   readonly item: string;
   readonly by: number;
+  readonly from: number;
   readonly rows: number;
   readonly size: number;
   readonly tag: string;
@@ -263,6 +264,9 @@ function runRule(draft: Draft, { id: mutation, name, scope, args: given }: Mutat
       for (let i = 0; i < args.rows; i++) {
         draft.put(`blob/blob-${i}`, { scope, text: args.tag.padEnd(args.size, ".") });
       }
+      return;
+    case "blob.clear":
+      for (let i = args.from; i < args.from + args.rows; i++) draft.drop(`blob/blob-${i}`);
       return;
     default:
       throw new Refusal("not_found");

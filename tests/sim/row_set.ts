@@ -28,6 +28,22 @@ export class RowSet {
     this.hash = 0;
   }
 
+  addAll(other: RowSet): void {
+    for (const [key, json] of other.rows) this.rows.set(key, json);
+    if (this.rows.size !== other.rows.size) {
+      throw new TypeError("Cannot add: there are rows already");
+    }
+    this.hash = other.hash;
+  }
+
+  /** How many keys do not have the same row in both. */
+  countDifferent(other: RowSet): number {
+    let count = 0;
+    for (const [key, json] of this.rows) if (other.rows.get(key) !== json) count++;
+    for (const key of other.rows.keys()) if (!this.rows.has(key)) count++;
+    return count;
+  }
+
   /** The first difference, in words. */
   difference(other: RowSet): string {
     for (const [key, json] of this.rows) {

@@ -10,6 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { hunt, MUTANTS } from "./mutants.ts";
+import { type Probe, PROBES } from "./probes.ts";
 import { reportOf } from "./report.ts";
 import { readCases, shrink } from "./shrink.ts";
 import { simulate } from "./simulation.ts";
@@ -56,8 +57,10 @@ function runOne(seed: number): number {
 function runMany(first: number, count: number, keepsGoing: boolean): number {
   const start = performance.now();
   const failures = new Map<string, number[]>();
+  const probes = new Map<Probe, number>();
   for (let seed = first; seed < first + count; seed++) {
     const result = simulate(seed);
+    for (const [probe, count] of result.probes) probes.set(probe, (probes.get(probe) ?? 0) + count);
     if (result.failure === null) continue;
     const { promise } = result.failure;
     failures.set(promise, [...failures.get(promise) ?? [], seed]);
@@ -66,6 +69,7 @@ function runMany(first: number, count: number, keepsGoing: boolean): number {
     return 1;
   }
   const seconds = (performance.now() - start) / 1000;
+  for (const probe of PROBES) console.log(`${probes.get(probe) ?? 0} times ${probe}`);
   for (const [promise, seeds] of failures) console.log(`${promise}: ${seeds.join(" ")}`);
   console.log(`${count} seeds in ${seconds.toFixed(1)} s: ${(count / seconds).toFixed(0)}/s`);
   return failures.size === 0 ? 0 : 1;

@@ -8,15 +8,24 @@ import type { AccessRequest, AnyApp, Principal } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import { IN_FLIGHT_MAX } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
+import type { Kernel } from "../../core/ports.ts";
 import { CommitPoke } from "../../core/poke.ts";
 import { type MutationResult, type PushOutcome, SyncServer } from "../../core/server.ts";
 import { PresenceRooms } from "../../core/presence.ts";
 import { LiveSession } from "../../core/session.ts";
-import { DREAM, simulatedApp } from "./simulated_app.ts";
+import { checkTree } from "./reconcile_checkers.ts";
+import { DREAM, ENTITIES, simulatedApp } from "./simulated_app.ts";
 import { checkLogTime, checkMessageSize, checkStore } from "./checkers.ts";
 import { type Commit, FaultyStore } from "./faulty_store.ts";
-import { answerPull, answerSnapshot, type HttpAnswer, type HttpRequest } from "./http.ts";
+import {
+  answerPull,
+  answerReconcile,
+  answerSnapshot,
+  type HttpAnswer,
+  type HttpRequest,
+} from "./http.ts";
 import type { Judge } from "./judge.ts";
+import { kernelOf } from "./kernels.ts";
 import type { Link, LinkEnd } from "./network.ts";
 import type { SimOptions } from "./options.ts";
 import { WallClock, type World } from "./world.ts";
@@ -40,6 +49,10 @@ const DOWN_MS = 800;
 const SILENT_MS = 12_000;
 /** How long a commit that nobody was told of goes unheard, on average, in milliseconds. */
 const UNHEARD_MS = 400;
+/** How long a server that is busy lets an exchange wait at the most, in milliseconds. */
+const BUSY_MS_MAX = 500;
+/** Chance that the trees are rebuilt after a commit, and compared. */
+const TREE_CHECK_CHANCE = 0.05;
 /** Writes of one transaction that a fault chooses among; more than that means at the commit. */
 const FAULT_WRITES_MAX = 30;
 
@@ -106,6 +119,7 @@ export class ServerNode {
             failed: (error) => this.#sessions.get(link)?.fail(channel, error, 100),
           }),
         publish: () => {},
+        spend: () => this.#spend(),
         isReady: () => true,
         joined: () => {},
       },
@@ -150,16 +164,25 @@ export class ServerNode {
     if (!server.allows({ principal, scope, action: "read" })) {
       return reply({ kind: "error", code: "forbidden" });
     }
-    reply(
-      request.kind === "pull"
-        ? answerPull(
-          server,
-          scope,
-          request.cursor,
-          this.healed ? undefined : this.#options.pullLimit,
-        )
-        : answerSnapshot(server, scope),
-    );
+    if (request.kind === "snapshot") return reply(answerSnapshot(server, scope));
+    if (request.kind === "reconcile") {
+      return reply(answerReconcile(server, scope, request.body, () => this.#spend()));
+    }
+    const limit = this.healed ? undefined : this.#options.pullLimit;
+    reply(answerPull(server, scope, request.cursor, limit));
+  }
+
+  /** The trees on the disk are those of the rows on it. */
+  checkTrees(): void {
+    const kernel = kernelOf(this.#options.kernel);
+    if (kernel === undefined) return;
+    for (const scope of this.#store.scopes()) this.#checkTree(kernel, scope);
+  }
+
+  #checkTree(kernel: Kernel, scope: string): void {
+    const tree = this.#store.tree(scope);
+    const rows = ENTITIES.flatMap((entity) => this.#store.rows(scope, entity));
+    if (tree !== undefined) checkTree(kernel, scope, tree, rows);
   }
 
   /** Starts the process, unless it runs. */
@@ -223,7 +246,12 @@ export class ServerNode {
 
   #openStore(epoch: string, backup: readonly Commit[]): FaultyStore {
     this.#judge.open(epoch);
-    return new FaultyStore(epoch, backup, (commit) => this.#judge.committed(commit));
+    return new FaultyStore({
+      epoch,
+      kernel: kernelOf(this.#options.kernel),
+      backup,
+      committed: (commit) => this.#judge.committed(commit),
+    });
   }
 
   #start(): void {
@@ -280,6 +308,9 @@ export class ServerNode {
     }
     for (const { scope } of outcome.commits) {
       checkStore(this.#store, scope, this.#judge.history.scope(scope));
+      if (this.#world.prng.chance(this.#options.kernel === "none" ? 0 : TREE_CHECK_CHANCE)) {
+        this.checkTrees();
+      }
     }
     this.#newestNow = Math.max(this.#newestNow, this.clock.now());
     for (const { changes } of outcome.commits) {
@@ -293,9 +324,9 @@ export class ServerNode {
   /** Acknowledgements and pokes, one after another; the process may end between any two. */
   #tell(group: readonly Waiting[], { results, commits }: PushOutcome): void {
     const acks = group.map(({ decided }, index) => () => decided(results[index] ?? []));
-    const pokes = commits.flatMap(({ scope, changes }) => {
+    const pokes = commits.flatMap(({ scope, changes, root }) => {
       if (this.#isUnheard(scope)) return [];
-      const poke = new CommitPoke(changes);
+      const poke = new CommitPoke(changes, root);
       return [...this.#sessions.values()].map((session) => () => session.committed(scope, poke));
     });
     const effects = this.#options.pokesFirst ? [...pokes, ...acks] : [...acks, ...pokes];
@@ -331,6 +362,13 @@ export class ServerNode {
     } else if (prng.chance(storeFailChance)) {
       this.#store.failNext(writes, new DriftlessError("store_failed", "The disk is full"));
     }
+  }
+
+  /** How long an exchange has to wait for its next step, in milliseconds. */
+  #spend(): number {
+    const { prng } = this.#world;
+    const isBusy = !this.healed && prng.chance(this.#options.busyChance);
+    return isBusy ? prng.between(1, BUSY_MS_MAX) : 0;
   }
 
   #authorize({ principal, action, mutator }: AccessRequest): boolean {

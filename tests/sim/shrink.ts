@@ -1,5 +1,5 @@
 /** Makes a failing world smaller: every fault, client and delay that the failure does not need goes. */
-import type { SimOptions } from "./options.ts";
+import { type SimOptions, TREELESS } from "./options.ts";
 import { type SimResult, simulate } from "./simulation.ts";
 
 /** A failure as it is kept in `cases/`: all options, so that a change of what seeds draw spares it. */
@@ -42,6 +42,10 @@ const WITHOUT: readonly Partial<SimOptions>[] = [
   { clockJumpMeanMs: 0 },
   { accessFlipMeanMs: 0 },
   { curateChance: 0 },
+  { damageMeanMs: 0 },
+  { garbleChance: 0 },
+  { busyChance: 0 },
+  { stock: 0 },
 ];
 
 /** The cases that are kept. */
@@ -49,7 +53,9 @@ export async function readCases(): Promise<readonly (Case & { readonly name: str
   const folder = new URL("cases/", import.meta.url);
   const cases: (Case & { readonly name: string })[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    cases.push({ ...JSON.parse(await Deno.readTextFile(new URL(name, folder))), name });
+    const { why, options }: Case = JSON.parse(await Deno.readTextFile(new URL(name, folder)));
+    // The older ones know of no trees.
+    cases.push({ why, options: { ...TREELESS, ...options }, name });
   }
   return cases;
 }
@@ -79,6 +85,9 @@ function* smallerThan(options: SimOptions): Iterable<SimOptions> {
     const smaller = { ...options, ...without };
     if (JSON.stringify(smaller) !== JSON.stringify(options)) yield smaller;
   }
+  if (options.kernel === "steep") yield { ...options, kernel: "weak" };
+  if (options.kernel === "weak") yield { ...options, kernel: "true" };
+  if (options.kernel !== "none") yield { ...options, ...TREELESS };
   for (const part of [0.5, 0.8]) {
     const shorter = Math.floor(durationMs * part);
     if (shorter > 500) yield { ...options, durationMs: shorter };

@@ -110,6 +110,9 @@ export function simulatedApp(authorize: (request: AccessRequest) => boolean): An
           tx.blob.put(`blob-${i}`, { scope, text: tag.padEnd(size, ".") });
         }
       },
+      "blob.clear"(tx, { from, rows }: { from: number; rows: number }) {
+        for (let i = from; i < from + rows; i++) tx.blob.delete(`blob-${i}`);
+      },
     },
   });
 }

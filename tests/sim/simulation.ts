@@ -5,7 +5,9 @@ import { ClientNode } from "./client_node.ts";
 import { Judge } from "./judge.ts";
 import { Network } from "./network.ts";
 import { drawOptions, type SimOptions, type Transport } from "./options.ts";
+import type { Probe } from "./probes.ts";
 import { ServerNode } from "./server_node.ts";
+import { STOCK_SIZE } from "./workload.ts";
 import { BrokenPromise, World } from "./world.ts";
 
 /** What became of a world. */
@@ -19,6 +21,8 @@ export interface SimResult {
   /** What was decided, and the records at the end: nothing in it depends on a clock. */
   readonly state: string;
   readonly tail: readonly string[];
+  /** What came about, and how often. */
+  readonly probes: ReadonlyMap<Probe, number>;
 }
 
 /** L1: how long after the faults everything has to be settled, in milliseconds. */
@@ -53,6 +57,7 @@ export function simulate(seed: number, overrides: Partial<SimOptions> = {}): Sim
       ...Array.from(scopes, ([, { rows }]) => [...rows.rows.values()].sort()),
     ].join(" "),
     tail: world.tail,
+    probes: judge.probes.counts,
   };
 }
 
@@ -84,6 +89,7 @@ class Simulation {
       this.#planClientFaults(client);
     }
     this.#planServerFaults();
+    if (this.#options.stock > 0) this.#stock();
     world.run(this.#options.durationMs);
     this.#heal();
     this.#settle("after the faults");
@@ -159,6 +165,12 @@ class Simulation {
       client.evict();
       restart();
     });
+    this.#every(options.damageMeanMs, `${name} is damaged`, () => {
+      if (client.machine === null) return;
+      client.crash();
+      if (client.storage.damage(prng)) world.log(`${name} is damaged`);
+      restart();
+    });
     this.#every(options.clockJumpMeanMs, `${name} clock`, () => {
       client.clock.skewMs = prng.between(-options.skewMs, options.skewMs);
     });
@@ -188,15 +200,18 @@ class Simulation {
 
   #flood(): void {
     this.world.log("a flood");
-    this.#server.write(Array.from({ length: FLOOD_CALLS }, (_, index) => ({
-      id: `flood-${index}`,
-      name: "blob.fill",
-      scope: "scope-0",
-      client: "",
-      seq: 0,
-      args: { rows: FLOOD_ROWS, size: 10, tag: `flood-${index}` },
-      createdAt: 0,
-    })));
+    for (let i = 0; i < FLOOD_CALLS; i++) this.#fill(`flood-${i}`, FLOOD_ROWS);
+  }
+
+  /** Rows that nobody here has made. */
+  #stock(): void {
+    this.#fill("stock", this.#options.stock);
+  }
+
+  #fill(id: string, rows: number): void {
+    const args = { rows, size: STOCK_SIZE, tag: id };
+    const place = { scope: "scope-0", client: "", seq: 0, createdAt: 0 };
+    this.#server.write([{ id, name: "blob.fill", args, ...place }]);
   }
 
   #heal(): void {
@@ -227,6 +242,8 @@ class Simulation {
     for (const client of this.#clients) {
       if (client.machine === null) continue;
       checkConverged(client.name, client.machine, this.judge.history.scope(client.scope));
+      client.checkRest();
     }
+    this.#server.checkTrees();
   }
 }

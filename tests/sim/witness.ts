@@ -7,7 +7,7 @@ import type { JsonObject } from "../../core/json.ts";
 import type { Mutation } from "../../core/mutation.ts";
 import type { ReplicaMove } from "../../core/persistence.ts";
 import type { QueueEntry } from "../../core/quarantine.ts";
-import { Snapshot, type SnapshotRow } from "../../core/snapshot.ts";
+import { type LoadedSnapshot, Snapshot, type SnapshotRow } from "../../core/snapshot.ts";
 import { rowKey } from "../../core/transaction.ts";
 import type { ViewChange } from "../../core/view.ts";
 import type { WireResult } from "../../core/wire/messages.ts";
@@ -60,6 +60,8 @@ export class Witness {
   #loadedCursor = 0;
   #made = 0;
   #newestToken = 0;
+  /** The rows may be others than those of every history, by a fault that is no fault of the engine. */
+  #isWrong = false;
 
   constructor(parts: {
     readonly world: World;
@@ -79,11 +81,23 @@ export class Witness {
     this.#isShownOnce = parts.isShownOnce;
   }
 
-  /** A program starts over what storage held. */
-  begin(machine: SyncClient, rows: readonly SnapshotRow[]): void {
+  /** The rows as the device has to have them. */
+  get rows(): RowSet {
+    return this.#rowSet;
+  }
+
+  /** The rows may be wrong, and nobody has noticed. */
+  get isWrong(): boolean {
+    return this.#isWrong;
+  }
+
+  /** A program starts over what storage held; where that is tainted, the rows may be any. */
+  begin(machine: SyncClient, rows: readonly SnapshotRow[], isTainted: boolean): void {
     this.#machine = machine;
-    this.#cursor = this.#loadedCursor = machine.cursor;
-    this.#replaceRows(rows, machine.cursor, machine.epoch);
+    this.#isWrong = isTainted;
+    const { cursor, epoch } = machine;
+    this.#cursor = this.#loadedCursor = cursor;
+    this.#replaceRows({ rows, cursor, epoch });
     this.#readAll();
     const pending = new Set(machine.pending.map(({ mutation }) => mutation.id));
     const aside = asideOf(machine);
@@ -176,12 +190,19 @@ export class Witness {
     this.#newestToken = token;
   }
 
+  /** What the program is told next is not what it was sent. */
+  garbled(): void {
+    this.#isWrong = true;
+  }
+
   /** The rows move. */
   moved(move: ReplicaMove): void {
     if (move.kind === "snapshot") {
-      this.#replaceRows(move.rows, move.cursor, move.epoch);
+      this.#replaceRows(move);
       this.#cursor = move.cursor;
       this.#loadedCursor = 0;
+      // Whatever they were, they are right from here on.
+      this.#isWrong = false;
       return;
     }
     let next = move.from;
@@ -232,6 +253,8 @@ export class Witness {
 
   /** Server and device run the same rules: nothing may come out differently. */
   diverged({ mutation: { id, name }, expected, actual, refusal }: Divergence): void {
+    // It ran on other rows than the server's.
+    if (this.#isWrong) return;
     const text = JSON.stringify([expected, refusal?.message, actual]);
     throw new BrokenPromise("agreement", `${name} ${id} came out differently: ${text}`);
   }
@@ -254,7 +277,8 @@ export class Witness {
       throw new BrokenPromise("cursor-monotonic", `${machine.cursor} is not ${this.#cursor}`);
     }
     this.#checkAside(machine);
-    checkPrefix(this.#rowSet, machine.cursor, machine.epoch, this.#scope, histories);
+    if (this.#isWrong) this.#isWrong = !this.#isPrefix(machine);
+    else checkPrefix(this.#rowSet, machine.cursor, machine.epoch, this.#scope, histories);
     this.#checkOwnWrites(machine);
     const cost = (this.#rowSet.rows.size + machine.pending.length) / ROWS_ALWAYS_CHECKED;
     if (cost > 1 && !this.#world.prng.chance(1 / cost)) return;
@@ -344,10 +368,18 @@ export class Witness {
     else this.#open.delete(id);
   }
 
-  #replaceRows(rows: readonly SnapshotRow[], cursor: number, epoch: string): void {
-    this.#snapshot = new Snapshot();
-    this.#snapshot.replace(rows, cursor, epoch);
-    this.#rowSet.clear();
+  #isPrefix({ cursor, epoch }: SyncClient): boolean {
+    return this.#judge.hashesOf(this.#scope, epoch, cursor).includes(this.#rowSet.hash);
+  }
+
+  #replaceRows(loaded: Omit<LoadedSnapshot, "time">): void {
+    const { rows, gone } = loaded;
+    if (gone === undefined) {
+      this.#snapshot = new Snapshot();
+      this.#rowSet.clear();
+    }
+    this.#snapshot.replace(loaded);
+    for (const { entity, id } of gone ?? []) this.#rowSet.set(entity, id, null);
     for (const { entity, id, json } of rows) this.#rowSet.set(entity, id, json);
   }
 

@@ -16,6 +16,10 @@ const COUNTERS = ["c0", "c1"] as const;
 const NOTES = ["n0", "n1", "n2"] as const;
 /** Chance that a call goes where the server does not follow, where users look after what waits. */
 const DREAM_CHANCE = 0.15;
+/** Chance that a call is about many of the rows that were there from the start. */
+const STOCK_CHANCE = 0.05;
+/** Characters in a row that is there from the start. */
+export const STOCK_SIZE = 10;
 
 /** A call that is unlike any other where that matters: `tag` is new in the world. */
 export function drawCall(
@@ -30,6 +34,7 @@ export function drawCall(
   if (options.blobRows > 0 && prng.chance(0.03)) {
     return { name: "blob.fill", args: { rows: options.blobRows, size: options.blobSize, tag } };
   }
+  if (options.stock > 0 && prng.chance(STOCK_CHANCE)) return drawStockCall(prng, options, tag);
   switch (prng.pick(kinds as [string, ...string[]])) {
     case "counter":
       return drawCounterCall(prng);
@@ -53,6 +58,12 @@ function drawDream(prng: Prng, view: View, tag: string): Call {
   const { id, item } = prng.pick([first, ...rest]);
   const to = prng.chance(0.5) ? `dream-${tag}` : prng.pick(LISTS);
   return { name: "list.move", args: { id, to, item } };
+}
+
+function drawStockCall(prng: Prng, { stock }: SimOptions, tag: string): Call {
+  const rows = Math.min(stock, prng.pick([1, 5, 25, 120]));
+  if (prng.chance(0.6)) return { name: "blob.fill", args: { rows, size: STOCK_SIZE, tag } };
+  return { name: "blob.clear", args: { from: prng.between(0, stock - rows), rows } };
 }
 
 function drawListCall(prng: Prng, view: View, tag: string): Call {

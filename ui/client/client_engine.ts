@@ -17,23 +17,17 @@ import type { Changes, ClientOptions } from "./create_client.ts";
 import { Conditions } from "./conditions.ts";
 import type { EngineParts } from "./engine_parts.ts";
 import { HttpRounds } from "./http_rounds.ts";
+import { httpOptions } from "./http_options.ts";
 import { HttpSync, RefusedError } from "./http_sync.ts";
+import type { Reconciler } from "./lazy_reconciler.ts";
 import { type Connection, HEARTBEAT_MS } from "./live_connection.ts";
 import { clearedStorage, markStorage } from "./storage_report.ts";
 
-const PUSH_INTERVAL_MS = 1_000;
-const PULL_INTERVAL_MS = 30_000;
-const REQUEST_TIMEOUT_MS = 30_000;
-/** How long a mutation may wait for a server that answers before the alarm, in milliseconds. */
-const STUCK_AFTER_MS = 10_000;
 /** How long to stay away at least after the server failed, in milliseconds. */
 const FAILURE_MS_MIN = 1_000;
 
 /** What the machine reported while it handled an event. */
-interface Failure {
-  readonly error: DriftlessError;
-  readonly retryAfterMs: number;
-}
+type Failure = readonly [error: DriftlessError, retryAfterMs: number];
 
 /** One client at work. */
 export class ClientEngine {
@@ -49,6 +43,7 @@ export class ClientEngine {
   readonly #storage: ClientStorage;
   readonly #status: StatusBoard;
   readonly #conditions = new Conditions();
+  readonly #reconciler: Reconciler | undefined;
   #machine: SyncClient | null = null;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
@@ -71,21 +66,14 @@ export class ClientEngine {
     this.#parts = parts;
     this.#events = events;
     this.#scope = checkScope(options.scope);
-    const { token, url = globalThis.location?.origin } = options;
-    const http = this.#http = new HttpSync({
-      url,
-      fetch: options.fetch ?? ((...args) => fetch(...args)),
-      token: async () => typeof token === "function" ? await token() : token,
-      headers: options.headers ?? {},
-      timeoutMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
-      appVersion: app.version,
-    });
+    const { url = globalThis.location?.origin, onStuck, onError } = options;
+    const http = this.#http = new HttpSync(httpOptions({ ...options, url }, app.version));
     this.#rounds = new HttpRounds({
+      ...options,
       http,
       scope: this.#scope,
-      pushIntervalMs: options.pushIntervalMs ?? PUSH_INTERVAL_MS,
-      pullIntervalMs: options.pullIntervalMs ?? PULL_INTERVAL_MS,
       isConnected: () => this.#connection !== 0,
+      repair: (signal) => this.#reconciler?.repair(signal) ?? Promise.resolve(null),
       decided: () => this.#notify([]),
       failed: (error) => this.#failed(error),
     });
@@ -101,12 +89,12 @@ export class ClientEngine {
       received: (message) => this.#received(message),
       closed: () => this.#closed(),
       failed: (error) => this.#failed(error),
-      refused: (error) => callBack(this.#options.onError, error),
+      refused: (error) => callBack(onError, error),
     });
     this.#live = connection;
     this.#status = new StatusBoard(
-      options.stuckAfterMs ?? STUCK_AFTER_MS,
-      () => callBack(this.#options.onStuck, this.pending),
+      options.stuckAfterMs,
+      () => callBack(onStuck, this.pending),
       parts.shown,
     );
     this.#storage = new ClientStorage(
@@ -117,6 +105,19 @@ export class ClientEngine {
       (tokens, error) => this.#stored(tokens, error),
       (error) => this.#failed(error),
     );
+    this.#reconciler = parts.reconciler?.({
+      scope: this.#scope,
+      http,
+      rounds: this.#rounds,
+      machine: () => this.running(),
+      online: () => this.#isNetworking ? this.#machine : null,
+      connection: () => this.#isGreeted ? "greeted" : this.#connection === 0 ? "none" : "opening",
+      send: (message) => this.#live.send(message),
+      replace: () => this.#loadSnapshot(),
+      failed: (error) => this.#failed(error),
+      show: (integrity) => this.#show({ integrity }),
+      storage: this.#storage,
+    });
   }
 
   async start(): Promise<void> {
@@ -124,12 +125,10 @@ export class ClientEngine {
       throw new AlreadyStartedError("Cannot start a client that is running");
     }
     this.#starting = this.#load();
-    try {
-      await this.#starting;
-    } catch (error) {
+    await this.#starting.catch((error) => {
       this.#starting = null;
       throw error;
-    }
+    });
     this.#notify("everything");
     globalThis.addEventListener?.("online", this.#onNetwork);
     globalThis.addEventListener?.("offline", this.#onNetwork);
@@ -224,6 +223,7 @@ export class ClientEngine {
     this.#goOffline();
     try {
       await this.#rounds.idle();
+      await this.#reconciler?.stop();
       await this.#storage.close();
     } finally {
       this.#machine = null;
@@ -242,7 +242,10 @@ export class ClientEngine {
       principal: this.#options.principal ?? null,
       ...(persisted === null ? {} : { persisted }),
       output: {
-        persist: (batch) => this.#storage.add(batch),
+        persist: (batch) => {
+          if (batch.replica) this.#reconciler?.moved(batch.replica);
+          this.#storage.add(batch);
+        },
         send: (message) => this.#live.send(message),
         needSnapshot: () => this.#rounds.needSnapshot(),
         changed: (changes) => this.#notify(changes),
@@ -254,25 +257,22 @@ export class ClientEngine {
           callBack(this.#options.onDiverged, divergence);
         },
         synced: (cursor) => this.#synced(cursor),
-        failed: (error, retryAfterMs) => this.#failure = { error, retryAfterMs },
+        rooted: (cursor, root) => this.#reconciler?.rooted(cursor, root),
+        failed: (error, retryAfterMs) => this.#failure = [error, retryAfterMs],
         event: (topic, data) => this.#events.event(topic, data),
       },
     });
   }
 
   #stored(tokens: readonly number[], error: DriftlessError | null): void {
-    if (error === null) this.#persisted(tokens);
-    else for (const token of tokens) this.#machine?.persistFailed(token, error);
-    const failure = this.#takeFailure();
-    if (failure !== null) this.#failed(failure.error);
-    this.#notify([]);
-  }
-
-  #persisted(tokens: readonly number[]): void {
     const { kind, name } = this.#kept;
     // The first batch of a start is enough.
-    if (kind === "indexeddb" && tokens.includes(1)) markStorage(name);
-    this.#machine?.persisted(...tokens);
+    if (error === null && kind === "indexeddb" && tokens.includes(1)) markStorage(name);
+    if (error === null) this.#machine?.persisted(...tokens);
+    else for (const token of tokens) this.#machine?.persistFailed(token, error);
+    const failure = this.#takeFailure();
+    if (failure !== null) this.#failed(failure[0]);
+    this.#notify([]);
   }
 
   #goOnline(): void {
@@ -307,6 +307,7 @@ export class ClientEngine {
   #received(message: DownMessage): void {
     const { kind } = message;
     if (kind === "peers") return this.#events.peers(message);
+    if (this.#reconciler?.received(message)) return;
     if (kind === "welcome" || kind === "poke") this.#isBehind = true;
     this.#machine?.received(message);
     if (kind === "welcome" && this.#machine?.isLive) {
@@ -316,8 +317,8 @@ export class ClientEngine {
     if (this.#rounds.needsSnapshot && this.#isGreeted) this.#loadSnapshot();
     const failure = this.#takeFailure();
     if (failure !== null) {
-      this.#failed(failure.error);
-      this.#live.restart(Math.max(failure.retryAfterMs, FAILURE_MS_MIN));
+      this.#failed(failure[0]);
+      this.#live.restart(Math.max(failure[1], FAILURE_MS_MIN));
     }
     if (kind !== "pong" && kind !== "event") this.#notify([]);
     this.#conditions.review();
@@ -327,6 +328,7 @@ export class ClientEngine {
     this.#connection = 0;
     if (this.#isGreeted) this.#machine?.disconnected();
     this.#isGreeted = false;
+    this.#reconciler?.closed();
     this.#events.lost();
     this.#setOnline(false);
     this.#conditions.review();
@@ -339,13 +341,15 @@ export class ClientEngine {
   }
 
   /** Loads what the live connection cannot bring. Without it the connection is of no use. */
-  #loadSnapshot(): void {
+  #loadSnapshot(): Promise<void> {
     const connection = this.#connection;
-    this.#rounds.loadSnapshot().catch((error: DriftlessError) => {
+    const loading = this.#rounds.loadSnapshot();
+    loading.catch((error: DriftlessError) => {
       if (connection !== this.#connection) return;
       this.#failed(error);
       this.#live.restart(error instanceof RefusedError ? error.retryAfterMs : 0);
     });
+    return loading;
   }
 
   /** Syncs over the live connection; false when there is none, or none any more. */

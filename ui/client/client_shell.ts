@@ -13,9 +13,11 @@ import { type CollectionView, openCollection } from "./collection_view.ts";
 import type { Changes, ClientOptions } from "./create_client.ts";
 import type { EngineParts } from "./engine_parts.ts";
 import { History } from "./history.ts";
+import { LazyReconciler } from "./lazy_reconciler.ts";
 import { ClientPresence } from "./presence.ts";
 import { type Query, RowQuery } from "./query.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { AuditReport } from "./reconcile_report.ts";
 import { Reactive } from "./reactive.ts";
 import { reportStorage } from "./storage_report.ts";
 import { type Extras, SyncShell } from "./sync_shell.ts";
@@ -26,14 +28,21 @@ import { VersionedPersistence } from "./versioned_persistence.ts";
 export class ClientShell extends SyncShell {
   readonly #app: AnyApp;
   readonly #features: Features;
+  readonly #reconciler: LazyReconciler;
   readonly presence: ClientPresence;
   readonly history: History;
   readonly status: ReadonlySignal<ClientStatus>;
 
   constructor(app: AnyApp, options: ClientOptions) {
     const status = signal(STOPPED);
+    let reconciler!: LazyReconciler;
     const parts: EngineParts = {
       share: shareTabs,
+      reconciler: (needs) =>
+        reconciler = new LazyReconciler(
+          needs,
+          (progress) => callBack(options.onReconcile, progress),
+        ),
       versioned: (...args) => new VersionedPersistence(...args),
       report: reportStorage,
       shown: (next) => {
@@ -47,11 +56,17 @@ export class ClientShell extends SyncShell {
     this.presence = features.presence;
     this.history = features.history;
     this.status = status;
+    this.#reconciler = reconciler;
   }
 
   override async stop(): Promise<void> {
     await super.stop();
     this.presence.stop();
+  }
+
+  async audit(): Promise<AuditReport> {
+    this.#features.engine.running();
+    return await this.#reconciler.audit();
   }
 
   override collection(name: string): CollectionView<JsonObject> {

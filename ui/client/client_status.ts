@@ -2,6 +2,7 @@
 import type { DriftlessError } from "../../core/errors.ts";
 import type { Pending } from "../../core/queue.ts";
 import { callBack } from "./callbacks.ts";
+import type { Integrity } from "./reconcile_report.ts";
 import type { StorageReport } from "./storage_report.ts";
 
 /**
@@ -42,10 +43,15 @@ export interface ClientStatus {
   readonly lastError: DriftlessError | null;
   /** Where the data is kept; `null` before the start. */
   readonly storage: StorageReport | null;
+  /** How the rows compare with the server's. */
+  readonly integrity: Integrity;
 }
 
 /** What the status is made from. */
 export type StatusParts = Omit<ClientStatus, "pending" | "unsent" | "refused" | "isStuck">;
+
+/** How long a mutation may wait for a server that answers before the alarm, in milliseconds. */
+const STUCK_AFTER_MS = 10_000;
 
 /** Of a client that does not run. */
 export const STOPPED: ClientStatus = {
@@ -56,6 +62,7 @@ export const STOPPED: ClientStatus = {
   isStuck: false,
   lastError: null,
   storage: null,
+  integrity: "unknown",
 };
 
 /** Keeps the status, and rings when a queue does not move. */
@@ -73,7 +80,7 @@ export class StatusBoard {
    * hears of every other status.
    */
   constructor(
-    stuckAfterMs: number,
+    stuckAfterMs = STUCK_AFTER_MS,
     stuck: () => void,
     shown: ((status: ClientStatus) => void) | undefined,
   ) {

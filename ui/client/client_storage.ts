@@ -4,6 +4,7 @@ import type {
   PersistBatch,
   PersistedClient,
   Persistence,
+  Replica,
   ReplicaMove,
 } from "../../core/persistence.ts";
 import { StorageLane } from "./storage_lanes.ts";
@@ -73,6 +74,12 @@ export class ClientStorage {
   /** Resolves when the queue is stored as far as it goes now. */
   queued(): Promise<void> {
     return this.#queueLane.idle();
+  }
+
+  /** The rows as storage has them, when all are written; `undefined` where nothing can differ. */
+  async rows(): Promise<Replica | null | undefined> {
+    await this.#rowsLane.idle();
+    return await this.#persistence.readRows?.();
   }
 
   /** Finishes writing, and lets go of the storage. */

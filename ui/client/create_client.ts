@@ -22,6 +22,7 @@ import type { Presence } from "./presence.ts";
 import type { ClientStatus } from "./client_status.ts";
 import type { Query } from "./query.ts";
 import type { QueryOptions } from "./query_options.ts";
+import type { AuditReport, ReconcileProgress } from "./reconcile_report.ts";
 import type { ReadonlySignal } from "./signals.ts";
 
 /** How a client reaches its server, keeps its data, and reports. */
@@ -66,6 +67,11 @@ export interface ClientOptions {
   readonly onStuck?: (pending: readonly Readonly<Pending>[]) => void;
   /** A mutator came out differently on the server than here, on the same rows: it is not pure. */
   readonly onDiverged?: (divergence: Divergence) => void;
+  /**
+   * The rows were compared with the server's, or are being made equal to them. The server sends a digest
+   * of all rows with the end of every burst; the client compares it with its own rows when it has time.
+   */
+  readonly onReconcile?: (progress: ReconcileProgress) => void;
   /** The server refused a mutation; its effects are gone from the view. Once for each. */
   readonly onRejected?: (rejected: RejectedMutation) => void;
 }
@@ -131,6 +137,33 @@ export interface Client<A extends AnyApp> {
   subscribe(listener: (changes: Changes) => void): () => void;
   /** How the client is doing: connection, queue, storage, last error. */
   readonly status: ReadonlySignal<ClientStatus>;
+  /**
+   * Reads and hashes every confirmed row anew, compares the rows with what storage holds, and with the
+   * server's when that can be asked. Storage that differs is written anew, and of rows that differ from
+   * the server's only those are fetched.
+   *
+   * @example
+   * ```ts
+   * import { collection, createClient, defineApp } from "@driftless/driftless";
+   * import * as v from "valibot";
+   *
+   * const note = collection("note", v.object({ text: v.string() }));
+   * const client = createClient(defineApp({ name: "notes", collections: { note } }), {
+   *   url: "http://127.0.0.1:8000",
+   *   persistence: "memory",
+   * });
+   * client.setOffline(true);
+   * await client.start();
+   * const { rows, damaged, storage, server } = await client.audit();
+   * if (rows !== 0 || damaged.length > 0 || storage !== "equal") throw new Error("Not what was stored");
+   * if (server !== "unreachable") throw new Error("It is switched offline");
+   * await client.stop();
+   * ```
+   *
+   * @throws {DriftlessError} `store_failed` when storage cannot be read, `unavailable` when the code for
+   *   it cannot be loaded
+   */
+  audit(): Promise<AuditReport>;
   /** Whether the server answered last time. */
   readonly isOnline: boolean;
   /** The place in the scope's log that the confirmed rows stand at. */

@@ -23,6 +23,7 @@ import type {
   PersistBatch,
   PersistedClient,
   Persistence,
+  Replica,
   ReplicaMove,
 } from "../../core/persistence.ts";
 import { type Entry, frameOf, readLog, startOf } from "./client_log.ts";
@@ -124,9 +125,23 @@ export class FilePersistence implements Persistence {
    */
   saveRows(moves: readonly ReplicaMove[]): Promise<void> {
     return this.#inTurn("write", async () => {
+      // Programs of before take every snapshot in a step for all rows: those that repair are none.
       const isStep = moves.every(({ kind }) => kind === "changes");
       const entry: Entry | null = isStep ? { kind: "moves", moves } : null;
       await this.#save(entry, (state) => state.saveRows(moves));
+    });
+  }
+
+  /**
+   * Reads the rows again from the file.
+   *
+   * @throws {DriftlessError} `store_failed` when it cannot be read, or is damaged before its last step
+   */
+  readRows(): Promise<Replica | null> {
+    return this.#inTurn("read", async () => {
+      this.#opened();
+      const { state } = await readLog(await readIfThere(this.#path), this.#name);
+      return await state.readRows();
     });
   }
 

@@ -6,9 +6,12 @@
  */
 import type { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
+import type { LoadedSnapshot } from "../../core/snapshot.ts";
 import { type HttpSync, RefusedError } from "./http_sync.ts";
 import { backoffMs } from "./live_connection.ts";
 
+const PUSH_INTERVAL_MS = 1_000;
+const PULL_INTERVAL_MS = 30_000;
 /** How long a live connection that is open waits for a round to end, in milliseconds. */
 const FINISH_MS_MAX = 2_000;
 
@@ -16,10 +19,12 @@ const FINISH_MS_MAX = 2_000;
 export interface RoundsOptions {
   readonly http: HttpSync;
   readonly scope: string;
-  readonly pushIntervalMs: number;
-  readonly pullIntervalMs: number;
+  readonly pushIntervalMs?: number;
+  readonly pullIntervalMs?: number;
   /** Whether a live connection is open. */
   readonly isConnected: () => boolean;
+  /** Finds out what differs from the server's rows; `null` when all of them are to be loaded. */
+  readonly repair?: ((signal: AbortSignal) => Promise<LoadedSnapshot | null>) | undefined;
   /** The server has decided on mutations. */
   readonly decided: () => void;
   /** A round by itself failed; another one follows. */
@@ -128,7 +133,8 @@ export class HttpRounds {
 
   #wait(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(), this.#options.pushIntervalMs);
+    const { pushIntervalMs = PUSH_INTERVAL_MS } = this.#options;
+    this.#timer = setTimeout(() => this.#tick(), pushIntervalMs);
   }
 
   async #tick(): Promise<void> {
@@ -144,8 +150,9 @@ export class HttpRounds {
 
   #isDue(): boolean {
     const now = performance.now();
-    if (this.#options.isConnected() || this.#job !== null || now < this.#notBefore) return false;
-    return now - this.#pulledAt >= this.#options.pullIntervalMs ||
+    const { isConnected, pullIntervalMs = PULL_INTERVAL_MS } = this.#options;
+    if (isConnected() || this.#job !== null || now < this.#notBefore) return false;
+    return now - this.#pulledAt >= pullIntervalMs ||
       this.#machine?.pending.some(({ state }) => state === "queued") === true;
   }
 
@@ -192,10 +199,12 @@ export class HttpRounds {
   }
 
   async #replace(machine: SyncClient, signal: AbortSignal): Promise<void> {
-    const { http, scope } = this.#options;
+    const { http, scope, repair } = this.#options;
     this.#needsSnapshot = false;
-    const snapshot = await http.snapshot(scope, signal);
+    const loaded = await repair?.(signal) ?? await http.snapshot(scope, signal);
+    // A round that was called off must not move rows beside a live connection.
+    signal.throwIfAborted();
     this.#needsSnapshot = false;
-    machine.snapshotLoaded(snapshot);
+    machine.snapshotLoaded(loaded);
   }
 }

@@ -60,6 +60,11 @@ export class HttpSync {
     return this.#serverVersion;
   }
 
+  /** How long the server may be silent, in milliseconds. */
+  get timeoutMs(): number {
+    return this.#options.timeoutMs;
+  }
+
   /** Sends a batch; a result for each mutation, in order, and the history that cursors in them count in. */
   async push(
     mutations: readonly Mutation[],
@@ -78,11 +83,12 @@ export class HttpSync {
   /** Asks for the changes after a cursor. */
   async pull(scope: string, cursor: number, signal: AbortSignal): Promise<LogPage> {
     const body = { scope, cursor, limit: PULL_LIMIT_MAX, app_version: this.#options.appVersion };
-    return await this.#post("/_sync/pull", body, signal, ({ changes, has_more, epoch }) => ({
+    return await this.#post("/_sync/pull", body, signal, ({ changes, has_more, epoch, root }) => ({
       epoch: text(epoch),
       from: cursor,
       changes: list(changes).map((change, index) => changeOf(change, cursor + index + 1)),
       more: has_more === true,
+      root: bytesOf(root),
     }));
   }
 
@@ -104,6 +110,19 @@ export class HttpSync {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.searchParams.set("ticket", ticket);
     return url.href;
+  }
+
+  /** Sends a body to a door as it is; the answer is read by the caller, whatever it says. */
+  async send(
+    path: string,
+    type: string,
+    body: BodyInit,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { fetch } = this.#options;
+    const headers = await this.#headers();
+    headers.set("content-type", type);
+    return await fetch(new URL(`.${path}`, this.#base), { method: "POST", headers, body, signal });
   }
 
   async #post<T>(
@@ -148,10 +167,7 @@ export class HttpSync {
     signal: AbortSignal,
     heard: () => void,
   ): Promise<{ readonly response: Response; readonly answer: unknown }> {
-    const { fetch } = this.#options;
-    const headers = await this.#headers();
-    const init = { method: "POST", headers, body: JSON.stringify(body), signal };
-    const response = await fetch(new URL(`.${path}`, this.#base), init);
+    const response = await this.send(path, "application/json", JSON.stringify(body), signal);
     return { response, answer: parsed(await textOf(response, heard)) };
   }
 
@@ -159,7 +175,6 @@ export class HttpSync {
     try {
       const bearer = await this.#options.token();
       const headers = new Headers(this.#options.headers);
-      headers.set("content-type", "application/json");
       if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
       return headers;
     } catch (cause) {
@@ -258,6 +273,13 @@ function changeOf(value: Json, expected: number): Change {
     json: op === "delete" ? null : canonicalText(object(data)),
     time: integer(Date.parse(text(time))),
   };
+}
+
+/** Of base64url; `undefined` where there is none. */
+function bytesOf(value: Json | undefined): Uint8Array | undefined {
+  if (typeof value !== "string") return undefined;
+  const binary = atob(value.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(binary, (unit) => unit.charCodeAt(0));
 }
 
 function parsed(body: string): unknown {

@@ -16,10 +16,12 @@ import type {
   PersistBatch,
   PersistedClient,
   Persistence,
+  Replica,
   ReplicaMove,
+  Standing,
 } from "../../core/persistence.ts";
 import { answered, within } from "./idb_requests.ts";
-import { createRowStores, moveRows, readRows, ROW_STORES, type Standing } from "./stored_rows.ts";
+import { createRowStores, moveRows, readRows, ROW_STORES } from "./stored_rows.ts";
 
 type StoredRecord = PendingRecord & { readonly slot: string };
 type Release = () => Promise<void>;
@@ -129,6 +131,11 @@ export class IdbPersistence implements Persistence {
   /** Applies moves of the rows. Another tab may have stored further ones: those stay. */
   async saveRows(moves: readonly ReplicaMove[]): Promise<void> {
     this.#standing = await this.#write(ROW_STORES, "default", (tx) => moveRows(tx, moves));
+  }
+
+  /** Reads the rows of all tabs once more. */
+  async readRows(): Promise<Replica | null> {
+    return await guarded("read", async () => await readRows(await this.#transaction(ROW_STORES)));
   }
 
   /**

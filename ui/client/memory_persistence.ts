@@ -5,9 +5,11 @@ import type {
   PersistBatch,
   PersistedClient,
   Persistence,
+  Replica,
   ReplicaMove,
 } from "../../core/persistence.ts";
 import type { SnapshotRow } from "../../core/snapshot.ts";
+import { isAt } from "./standing.ts";
 
 /**
  * A {@linkcode Persistence} in memory. Give the same object to a new client to go on from it.
@@ -45,8 +47,13 @@ export class MemoryPersistence implements Persistence {
     return Promise.resolve({
       identity: this.#identity,
       pending: [...this.#queue.values()].sort((a, b) => a.order - b.order),
-      replica: { rows: [...this.#rows.values()], cursor: this.#cursor, epoch: this.#epoch },
+      replica: this.#replica,
     });
+  }
+
+  /** The rows as they are now. */
+  readRows(): Promise<Replica | null> {
+    return Promise.resolve(this.#epoch === "" ? null : this.#replica);
   }
 
   /** Applies steps of the queue. */
@@ -70,10 +77,16 @@ export class MemoryPersistence implements Persistence {
     return Promise.resolve();
   }
 
+  get #replica(): Replica {
+    return { rows: [...this.#rows.values()], cursor: this.#cursor, epoch: this.#epoch };
+  }
+
   #move(move: ReplicaMove): void {
     if (move.kind === "snapshot") {
-      this.#rows.clear();
+      if (move.gone === undefined) this.#rows.clear();
+      else if (!isAt({ cursor: this.#cursor, epoch: this.#epoch }, move.onto)) return;
       for (const row of move.rows) this.#rows.set(`${row.entity}\0${row.id}`, row);
+      for (const { entity, id } of move.gone ?? []) this.#rows.delete(`${entity}\0${id}`);
       this.#cursor = move.cursor;
     } else {
       const isElsewhere = this.#epoch !== "" && this.#epoch !== move.epoch;

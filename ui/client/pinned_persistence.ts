@@ -2,7 +2,7 @@
 import type { AnyApp } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { PersistBatch, Persistence } from "../../core/persistence.ts";
-import { markText, readMark } from "./version_marks.ts";
+import { markedMove, markText, readMark } from "./version_marks.ts";
 import type { VersionSource } from "./versioned_persistence.ts";
 
 /**
@@ -42,7 +42,7 @@ export function pinnedPersistence(
     async saveRows(moves) {
       // Rows of another server are not of this version, and what follows would leave a gap.
       storesRows &&= source.serverVersion() === version;
-      if (storesRows) await inner.saveRows(moves.map((m) => ({ ...m, epoch: mark + m.epoch })));
+      if (storesRows) await inner.saveRows(moves.map((move) => markedMove(mark, move)));
     },
     close: () => inner.close(),
   };

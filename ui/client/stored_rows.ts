@@ -7,9 +7,10 @@
  *
  * A write adds to the log; when that has grown by a part of the blocks, both become new blocks.
  */
-import type { ReplicaMove } from "../../core/persistence.ts";
+import type { Replica, ReplicaMove, Standing } from "../../core/persistence.ts";
 import type { SnapshotRow } from "../../core/snapshot.ts";
 import { answered } from "./idb_requests.ts";
+import { isAt } from "./standing.ts";
 
 /** The object stores that hold rows. */
 export const ROW_STORES = ["blocks", "log", "meta"] as const;
@@ -19,14 +20,6 @@ export const BLOCK_ROWS_MAX = 512;
 export const LOG_CHANGES_MIN = 1_024;
 /** Beyond that it may hold one change for so many rows in blocks. */
 const ROWS_PER_CHANGE = 8;
-
-/** Where stored rows stand in the scope's log. */
-export interface Standing {
-  /** The place in the log; 0 before the first sync. */
-  readonly cursor: number;
-  /** The history that the cursor counts in; `""` before the first sync. */
-  readonly epoch: string;
-}
 
 interface Meta extends Standing {
   /** Rows in the blocks. */
@@ -59,9 +52,7 @@ export async function createRowStores(tx: IDBTransaction, oldVersion: number): P
 }
 
 /** All rows, and where they stand; `null` when none were ever stored. */
-export async function readRows(
-  tx: IDBTransaction,
-): Promise<Standing & { readonly rows: readonly SnapshotRow[] } | null> {
+export async function readRows(tx: IDBTransaction): Promise<Replica | null> {
   const [meta, rows] = await Promise.all([readMeta(tx), allRows(tx)]);
   return meta === undefined ? null : { rows, cursor: meta.cursor, epoch: meta.epoch };
 }
@@ -76,9 +67,15 @@ export async function moveRows(
   let effects: Effect[] = [];
   for (const move of moves) {
     if (move.kind === "snapshot") {
-      tx.objectStore("log").clear();
-      putBlocks(tx, move.rows);
-      [effects, rows, logged] = [[], move.rows.length, 0];
+      if (move.gone) {
+        if (!isAt({ cursor, epoch }, move.onto)) continue;
+        for (const row of move.rows) effects.push(row);
+        for (const { entity, id } of move.gone) effects.push({ entity, id, json: null });
+      } else {
+        tx.objectStore("log").clear();
+        putBlocks(tx, move.rows);
+        [effects, rows, logged] = [[], move.rows.length, 0];
+      }
       ({ cursor, epoch } = move);
       continue;
     }

@@ -41,7 +41,7 @@ export type { ClientOptions, CollectionReads };
 
 /** A client that syncs: every member is as the {@linkcode Client} has it, and reads are not followed. */
 export interface SyncedClient<A extends AnyApp>
-  extends Omit<Client<A>, "collection" | "history" | "presence" | "query" | "status"> {
+  extends Omit<Client<A>, "audit" | "collection" | "history" | "presence" | "query" | "status"> {
   /** The records of a collection; they are written by `mutate`. */
   collection<Name extends keyof A["collections"] & string>(
     name: Name,

@@ -65,6 +65,7 @@ class TabShare implements Share {
       load: () => stored.load(),
       saveQueue: (batches) => stored.saveQueue(batches),
       saveRows: (moves) => this.#saveRows(moves),
+      readRows: () => stored.readRows(),
       close: () => stored.close(),
     };
   }

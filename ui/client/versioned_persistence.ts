@@ -13,16 +13,17 @@ import type {
   PersistBatch,
   PersistedClient,
   Persistence,
+  Replica,
   ReplicaMove,
 } from "../../core/persistence.ts";
-import { markText, readMark } from "./version_marks.ts";
+import { markedMove, markText, readMark } from "./version_marks.ts";
 
 /** What the storage asks of the running client. */
 export interface VersionSource {
   /** The version of the app that the server runs, as far as it is known; else the client's. */
   serverVersion(): number;
   /** The confirmed rows as they are now. */
-  replica(): PersistedClient["replica"];
+  replica(): Replica;
 }
 
 /** A {@linkcode Persistence} whose contents are led up to the app's version when they are loaded. */
@@ -80,12 +81,19 @@ export class VersionedPersistence implements Persistence {
     const { version } = this.#app;
     const server = Math.max(version, this.#source.serverVersion());
     const mark = markText({ code: version, server });
-    const isFitting = mark === this.#stored || moves.some(({ kind }) => kind === "snapshot");
+    const isWhole = (move: ReplicaMove) => move.kind === "snapshot" && move.gone === undefined;
+    const isFitting = mark === this.#stored || moves.some(isWhole);
     const fitting: readonly ReplicaMove[] = isFitting
       ? moves
       : [{ kind: "snapshot", ...this.#source.replica() }];
-    await this.#inner.saveRows(fitting.map((move) => ({ ...move, epoch: mark + move.epoch })));
+    await this.#inner.saveRows(fitting.map((move) => markedMove(mark, move)));
     this.#stored = mark;
+  }
+
+  /** The rows as they are stored; rows that another version stored are none of its own. */
+  async readRows(): Promise<Replica | null> {
+    const replica = await this.#inner.readRows?.() ?? null;
+    return replica && { ...replica, epoch: readMark(replica.epoch).epoch };
   }
 
   /** Lets go of the storage. */

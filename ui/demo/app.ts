@@ -1,4 +1,7 @@
-/** The app of the demo: a board of tasks in three lanes, where "Doing" takes only a few at a time. */
+/**
+ * The app of the demo: a board of tasks in three lanes, where "Doing" takes only a few at a time; and a
+ * catalogue of stars, large enough to have a tree worth looking at.
+ */
 import * as v from "valibot";
 import { type App, collection, defineApp, type RecordOf, type Table } from "../../core/app.ts";
 import { Rejection } from "../../core/errors.ts";
@@ -9,6 +12,8 @@ export const LANES = ["next", "doing", "done"] as const;
 export type Lane = typeof LANES[number];
 /** Tasks that may be in "Doing" at once: the rule that two people can break together. */
 export const DOING_TASKS_MAX = 3;
+/** Stars that one call may add. */
+export const FILL_STARS_MAX = 1_000;
 /** UTF-16 units of a title. */
 export const TITLE_UNITS_MAX = 200;
 
@@ -33,6 +38,12 @@ const task = collection(
   { builtins: false },
 );
 
+const star = collection(
+  "star",
+  v.object({ name: v.string(), kind: v.string(), magnitude: v.number() }),
+  { builtins: false },
+);
+
 /** One task of the board. */
 export type Task = RecordOf<typeof task>;
 
@@ -44,14 +55,18 @@ export interface BoardArgs {
   readonly "task.toggle": { id: string };
   readonly "task.delete": { id: string };
   readonly "task.clearDone": Record<string, never>;
+  /** Puts `count` stars, counted from `from`; those that are there stay as they are. */
+  readonly "star.fill": { from: number; count: number };
 }
 
-/** The board, for the server and for both panes of the demo page. */
-export type BoardApp = App<{ readonly task: typeof task }, BoardArgs>;
+type Collections = { readonly task: typeof task; readonly star: typeof star };
 
-const app: BoardApp = defineApp<{ readonly task: typeof task }, BoardArgs>({
+/** The board, for the server and for the pages of the demo. */
+export type BoardApp = App<Collections, BoardArgs>;
+
+const app: BoardApp = defineApp<Collections, BoardArgs>({
   name: "driftless-demo",
-  collections: { task },
+  collections: { task, star },
   args: {
     "task.add": v.object({ title: Title }),
     "task.rename": v.object({ id: v.string(), title: Title }),
@@ -59,6 +74,10 @@ const app: BoardApp = defineApp<{ readonly task: typeof task }, BoardArgs>({
     "task.toggle": TaskId,
     "task.delete": TaskId,
     "task.clearDone": v.strictObject({}),
+    "star.fill": v.object({
+      from: v.pipe(v.number(), v.integer(), v.minValue(0)),
+      count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(FILL_STARS_MAX)),
+    }),
   },
   mutators: {
     "task.add"(tx, { title }, { newId, now }) {
@@ -84,6 +103,12 @@ const app: BoardApp = defineApp<{ readonly task: typeof task }, BoardArgs>({
     "task.clearDone"(tx) {
       for (const [id, { lane }] of tx.task.all()) if (lane === "done") tx.task.delete(id);
     },
+    "star.fill"(tx, { from, count }) {
+      for (let number = from; number < from + count; number++) {
+        const id = `hd-${number}`;
+        if (tx.star.get(id) === undefined) tx.star.put(id, starOf(number));
+      }
+    },
   },
 });
 
@@ -92,6 +117,12 @@ export default app;
 /** What the app's own schema has against a title, as a sentence for whoever typed it. */
 export function titleProblem(title: string): string | null {
   return v.safeParse(Title, title).issues?.[0].message ?? null;
+}
+
+/** A star as a catalogue might have it: the same for everybody who counts to this number. */
+function starOf(number: number): RecordOf<typeof star> {
+  const kind = `${"OBAFGKM".charAt(number % 7)}${number % 10}`;
+  return { name: `HD ${1_000 + number}`, kind, magnitude: (number * 37 % 1_200) / 100 };
 }
 
 function existing(tasks: Table<Task>, id: string): Task {

@@ -1,0 +1,125 @@
+/** Watches one exchange from outside: what is asked and replied, what it costs, and how it ends. */
+import type { SyncClient } from "../../core/client.ts";
+import type { LoadedSnapshot } from "../../core/snapshot.ts";
+import { SMALL_ROWS_MAX, SNAPSHOT_SHARE } from "../../core/reconcile/reconcile_limits.ts";
+import { ReconcileReply, ReconcileRequest } from "../../core/wire/reconcile_gen.ts";
+import type { RowExchange } from "../../ui/client/replica_tree.ts";
+import type { ClientParts } from "./client_node.ts";
+import type { Probe } from "./probes.ts";
+import { checkCost, checkRepaired, checkUntouched } from "./reconcile_checkers.ts";
+import { RowSet } from "./row_set.ts";
+import type { Witness } from "./witness.ts";
+import { BrokenPromise } from "./world.ts";
+
+/** One exchange. */
+export class ExchangeWatch {
+  readonly #parts: ClientParts & { readonly machine: SyncClient; readonly witness: Witness };
+  /** The rows as they were when it began. */
+  readonly #before = new RowSet();
+  readonly #cursor: number;
+  readonly #epoch: string;
+  readonly #wasRestored: number;
+  readonly #floor: number;
+  /** What it came through, as far as it has come. */
+  readonly #ways = new Set<Probe>();
+  #bytes = 0;
+  #replies = 0;
+  #newest = 0;
+
+  constructor(
+    parts: ClientParts & { readonly machine: SyncClient; readonly witness: Witness },
+  ) {
+    this.#parts = parts;
+    const { machine, judge, server, scope } = parts;
+    const { cursor, epoch } = machine;
+    this.#cursor = cursor;
+    this.#epoch = epoch;
+    this.#before.addAll(parts.witness.rows);
+    this.#wasRestored = judge.histories.length;
+    this.#floor = server.store.head(scope).floor;
+    if (epoch === judge.history.epoch && cursor < this.#floor) {
+      this.#ways.add("repaired from below the floor");
+    }
+  }
+
+  /** Whether the rows are those that it began with. */
+  get isCurrent(): boolean {
+    const { machine, witness } = this.#parts;
+    return machine.cursor === this.#cursor && machine.epoch === this.#epoch &&
+      witness.rows.hash === this.#before.hash;
+  }
+
+  /** A request leaves. */
+  asked(body: Uint8Array): void {
+    this.#bytes += body.length;
+    const { groups, wants, drill } = ReconcileRequest.decode(body);
+    if (groups.length > 0) this.#ways.add("repaired by groups asked for again");
+    if (wants.length > 0) this.#ways.add("repaired by wants");
+    if (drill !== undefined) this.#ways.add("repaired by a drill");
+  }
+
+  /** A reply arrives. */
+  replied(body: Uint8Array): void {
+    const { rows, told, orphans, groups, more, cursor } = ReconcileReply.decode(body);
+    this.#bytes += body.length - new TextEncoder().encode(rows?.text ?? "").length;
+    if (rows !== undefined) {
+      const isTold = this.#replies === 0 && told > 0;
+      this.#ways.add(isTold ? "repaired by since" : "repaired by rows");
+    }
+    if (orphans.length > 0) this.#ways.add("repaired by orphans");
+    if (groups.length > 0) this.#ways.add("repaired by groups");
+    if (more) this.#ways.add("repaired in several replies to one request");
+    if (this.#replies > 0 && cursor > this.#newest) this.#ways.add("repaired while others wrote");
+    this.#newest = Math.max(this.#newest, cursor);
+    this.#replies++;
+  }
+
+  /** It took a reply, and asks on with so many requests: the rows are as they were. */
+  stepped(isOver: boolean, open: number): void {
+    const { machine } = this.#parts;
+    checkUntouched(this.#before, machine.replica.rows);
+    if (isOver || open > 0) return;
+    throw new BrokenPromise("reconcile", "it waits for nothing, and has not ended");
+  }
+
+  /** It is over, with the rows that differ; `null` when all are to be loaded instead. */
+  ended(loaded: LoadedSnapshot | null, { progress }: RowExchange): void {
+    const { judge, scope, server } = this.#parts;
+    if (judge.histories.length > this.#wasRestored) judge.probes.hit("restored during an exchange");
+    else if (server.store.head(scope).floor > this.#floor) {
+      judge.probes.hit("trimmed during an exchange");
+    }
+    if (loaded === null) return this.#gaveUp();
+    const { epoch, cursor, rows, gone = [] } = loaded;
+    const after = new RowSet();
+    after.addAll(this.#before);
+    for (const { entity, id } of gone) after.set(entity, id, null);
+    for (const { entity, id, json } of rows) after.set(entity, id, json);
+    checkRepaired(loaded, after, judge.rowsAt(scope, epoch, cursor, after.hash));
+    const since = epoch === this.#epoch ? Math.max(0, cursor - this.#cursor) : 0;
+    checkCost({
+      rounds: progress.round,
+      bytes: this.#bytes,
+      rows: this.#before.countDifferent(after) + since,
+    });
+    if (rows.length + gone.length === 0) return judge.probes.hit("found equal");
+    judge.probes.hit("repaired");
+    if (epoch !== this.#epoch) judge.probes.hit("repaired to another history");
+    for (const way of this.#ways) judge.probes.hit(way);
+  }
+
+  /** All rows are loaded where so much differs, or where digests have been made to collide. */
+  #gaveUp(): void {
+    const { judge, scope, options } = this.#parts;
+    judge.probes.hit("snapshot instead");
+    const there = judge.history.scope(scope);
+    const count = Math.max(there.rows.rows.size, this.#before.rows.size);
+    const behind = this.#epoch === judge.history.epoch
+      ? Math.abs(there.changes.length - this.#cursor)
+      : 0;
+    const different = this.#before.countDifferent(there.rows);
+    const isMuch = count > SMALL_ROWS_MAX && 4 * (different + behind) > count / SNAPSHOT_SHARE;
+    if (isMuch || behind > SMALL_ROWS_MAX || options.kernel !== "true") return;
+    throw new BrokenPromise("reconcile", `it gave up: ${different} of ${count} rows differ`);
+  }
+}

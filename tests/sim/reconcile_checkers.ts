@@ -1,0 +1,84 @@
+/** The promises of the exchange that finds what differs, one function each. */
+import type { Standing } from "../../core/persistence.ts";
+import type { Kernel } from "../../core/ports.ts";
+import { ROUNDS_MAX } from "../../core/reconcile/reconcile_limits.ts";
+import { RowTree } from "../../core/reconcile/row_tree.ts";
+import { MemoryNodes } from "../../core/reconcile/tree_nodes.ts";
+import type { SnapshotRow } from "../../core/snapshot.ts";
+import type { RowSet } from "./row_set.ts";
+import { BrokenPromise } from "./world.ts";
+
+/** What an exchange took. */
+export interface ExchangeCost {
+  readonly rounds: number;
+  /** Bytes both ways but for the ids and records in them. */
+  readonly bytes: number;
+  /** Rows that differed, or were written since the client's cursor or meanwhile. */
+  readonly rows: number;
+}
+
+/** Bytes of the first request and the replies that find nothing. */
+const COST_BYTES_BASE = 4_096;
+/** Bytes that one row which differs may cost beside its own. */
+const COST_BYTES_ROW = 200;
+
+/** S10: a claim is found true if, and only if, the rows are those of the history that it is of. */
+export function checkClaim(
+  isTrue: boolean | undefined,
+  at: Standing,
+  rows: RowSet,
+  right: readonly (number | undefined)[],
+): void {
+  if (isTrue === undefined || isTrue === right.includes(rows.hash)) return;
+  broken(`rows at ${at.cursor} of ${at.epoch} are found ${isTrue ? "right" : "wrong"}`);
+}
+
+/** S10: an exchange ends with the rows of the server at the place that it names. */
+export function checkRepaired(
+  at: Standing,
+  rows: RowSet,
+  right: RowSet | undefined,
+): void {
+  if (right === undefined) return broken(`it ends at ${at.cursor} of ${at.epoch}: no such place`);
+  if (rows.hash === right.hash && rows.rows.size === right.rows.size) return;
+  broken(`it ends at ${at.cursor} of ${at.epoch}, and ${rows.difference(right)}`);
+}
+
+/** S10: until it has ended, and if it ends otherwise, nothing has changed. */
+export function checkUntouched(before: RowSet, rows: readonly SnapshotRow[]): void {
+  const wrong = rows.length === before.rows.size
+    ? rows.find(({ entity, id, json }) => before.rows.get(`${entity}\0${id}`) !== json)
+    : rows[0];
+  if (wrong !== undefined || rows.length !== before.rows.size) {
+    broken(`${rows.length} of ${before.rows.size} rows are there, ${JSON.stringify(wrong)}`);
+  }
+}
+
+/** S10, S11: it ends, and costs no more than what differs. */
+export function checkCost({ rounds, bytes, rows }: ExchangeCost): void {
+  if (rounds > ROUNDS_MAX || bytes > COST_BYTES_BASE + rows * COST_BYTES_ROW) {
+    broken(`${rounds} rounds and ${bytes} bytes for ${rows} rows`);
+  }
+}
+
+/** S10: a tree that followed every change is the tree of the rows. */
+export function checkTree(
+  kernel: Kernel,
+  scope: string,
+  tree: Pick<RowTree, "root" | "count">,
+  rows: Iterable<SnapshotRow>,
+): void {
+  const nodes = new MemoryNodes();
+  const fresh = new RowTree(kernel, scope, nodes);
+  fresh.update(rows);
+  const shown = (bytes: Uint8Array) => bytes.toHex().slice(0, 16);
+  if (shown(fresh.root) === shown(tree.root) && fresh.count === tree.count) return;
+  broken(
+    `a tree of ${tree.count} rows has the root ${shown(tree.root)}, ` +
+      `rebuilt of ${fresh.count} ${shown(fresh.root)}`,
+  );
+}
+
+function broken(message: string): never {
+  throw new BrokenPromise("reconcile", message);
+}

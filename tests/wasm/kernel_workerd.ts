@@ -1,0 +1,36 @@
+/** Starts workerd with kernel_worker.ts and the compiled module, and prints what it answers. */
+import { join } from "node:path";
+import { Miniflare } from "miniflare";
+import { bundledPage } from "../browser/page_bundle.ts";
+
+const FOLDER = import.meta.dirname ?? ".";
+
+/** What a bundler for Workers makes of an import of a `.wasm` file. */
+const ENTRY = `
+import kernel from "./kernel.wasm";
+import { answer } from "./worker.js";
+export default { fetch: (request) => answer(request, kernel) };`;
+
+const [seed, count] = Deno.args;
+const worker = new Miniflare({
+  compatibilityDate: "2026-01-01",
+  modules: [
+    { type: "ESModule", path: "entry.js", contents: ENTRY },
+    {
+      type: "ESModule",
+      path: "worker.js",
+      contents: await bundledPage(join(FOLDER, "kernel_worker.ts")),
+    },
+    {
+      type: "CompiledWasm",
+      path: "kernel.wasm",
+      contents: await Deno.readFile(join(FOLDER, "../../wasm/kernel.wasm")),
+    },
+  ],
+});
+try {
+  const response = await worker.dispatchFetch(`http://localhost/?seed=${seed}&count=${count}`);
+  console.log(await response.text());
+} finally {
+  await worker.dispose();
+}

@@ -1,0 +1,133 @@
+/**
+ * What keeps a client's rows equal to the server's, for the client that is loaded: it only holds the
+ * place. The rest comes when there is something to compare or to repair, and a client whose server
+ * keeps no digests never loads it.
+ */
+import type { SyncClient } from "../../core/client.ts";
+import { DriftlessError } from "../../core/errors.ts";
+import type { ReplicaMove, Standing } from "../../core/persistence.ts";
+import type { LoadedSnapshot } from "../../core/snapshot.ts";
+import type { DownMessage, UpMessage } from "../../core/wire/messages.ts";
+import type { ClientStorage } from "./client_storage.ts";
+import type { HttpRounds } from "./http_rounds.ts";
+import type { HttpSync } from "./http_sync.ts";
+import type { ReconcileClient } from "./reconcile_client.ts";
+import type { AuditReport, Integrity, ReconcileProgress } from "./reconcile_report.ts";
+
+/** What the engine gives to it. */
+export interface ReconcilerOptions {
+  readonly scope: string;
+  readonly http: Pick<HttpSync, "send" | "timeoutMs">;
+  readonly rounds: Pick<HttpRounds, "idle" | "sync">;
+  /** `null` while the client does not run, or uses no network. */
+  readonly online: () => SyncClient | null;
+  readonly machine: () => SyncClient;
+  /** Whether there is no live connection, one that opens, or one that has been greeted. */
+  readonly connection: () => "none" | "opening" | "greeted";
+  /** Sends on the live connection. */
+  readonly send: (message: UpMessage) => void;
+  /** Has the rows replaced, which the live connection does not bring; tells of a failure itself. */
+  readonly replace: () => Promise<void>;
+  readonly failed: (error: DriftlessError) => void;
+  readonly show: (integrity: Integrity) => void;
+  readonly storage: Pick<ClientStorage, "rows" | "move">;
+}
+
+/** What the loaded part is given. */
+export interface ReconcileClientOptions extends ReconcilerOptions {
+  /** Hears of each step. */
+  readonly told: (progress: ReconcileProgress) => void;
+  /** What the live connection began with, if there is one. */
+  readonly welcome: () => Welcome | null;
+}
+
+/** All rows at a place have this digest, says the server. */
+export interface Claim extends Standing {
+  readonly root: Uint8Array;
+}
+
+/** What the live connection's server has said of itself. */
+export type Welcome = DownMessage & { readonly kind: "welcome" };
+
+/** As the engine sees it. */
+export interface Reconciler {
+  /** The server claims a digest for the rows at a cursor, where they stand. */
+  rooted(cursor: number, root: Uint8Array): void;
+  /** The rows move. */
+  moved(move: ReplicaMove): void;
+  /** The live connection brought a message; returns whether it was for nobody else. */
+  received(message: DownMessage): boolean;
+  /** The live connection is gone. */
+  closed(): void;
+  /** Finds what differs; `null` when all rows are to be loaded. */
+  repair(signal: AbortSignal): Promise<LoadedSnapshot | null>;
+  audit(): Promise<AuditReport>;
+  /** Ends with the machine. */
+  stop(): Promise<void>;
+}
+
+/** Loads the rest of it when it is needed. */
+export class LazyReconciler implements Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #told: (progress: ReconcileProgress) => void;
+  #welcome: Welcome | null = null;
+  #client: ReconcileClient | null = null;
+  #opening: Promise<ReconcileClient | null> | null = null;
+
+  /** `told` hears of each step. */
+  constructor(options: ReconcilerOptions, told: (progress: ReconcileProgress) => void) {
+    this.#options = options;
+    this.#told = told;
+  }
+
+  rooted(cursor: number, root: Uint8Array): void {
+    const { epoch } = this.#options.machine();
+    this.#open().then((client) => client?.claimed({ cursor, epoch, root }));
+  }
+
+  moved(move: ReplicaMove): void {
+    this.#client?.moved(move);
+  }
+
+  received(message: DownMessage): boolean {
+    if (message.kind === "welcome") this.#welcome = message;
+    return this.#client?.received(message) ?? false;
+  }
+
+  closed(): void {
+    this.#welcome = null;
+    this.#client?.closed();
+  }
+
+  async repair(signal: AbortSignal): Promise<LoadedSnapshot | null> {
+    // Without rows there is nothing to keep; a server that keeps no digests has said so.
+    if (this.#options.machine().cursor === 0) return null;
+    if (this.#welcome !== null && this.#welcome.root === undefined) return null;
+    return await (await this.#open())?.repair(signal) ?? null;
+  }
+
+  async audit(): Promise<AuditReport> {
+    const client = await this.#open();
+    if (client === null) throw new DriftlessError("unavailable", "Cannot load what audits need");
+    return await client.audit();
+  }
+
+  async stop(): Promise<void> {
+    await (await this.#opening)?.stop();
+    this.#client = this.#opening = null;
+  }
+
+  #open(): Promise<ReconcileClient | null> {
+    return this.#opening ??= this.#load().catch(() => this.#opening = null);
+  }
+
+  async #load(): Promise<ReconcileClient> {
+    const { openReconcileClient } = await import("./reconcile_client.ts");
+    const client = await openReconcileClient({
+      ...this.#options,
+      told: this.#told,
+      welcome: () => this.#welcome,
+    });
+    return this.#client = client;
+  }
+}

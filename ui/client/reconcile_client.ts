@@ -1,0 +1,206 @@
+/**
+ * Keeps a client's rows equal to the server's: compares digests when there is time, and has what
+ * differs found and fetched. Loaded only when there is something to compare.
+ *
+ *     claim ── equal ──> verified
+ *       └──── different ──> exchange ──> repaired
+ *                              └──(fails, or too much)──> snapshot
+ *
+ * An error of this module is none of the classes that the rest of the client knows, because a page may
+ * have loaded them twice: whatever fails here ends in a snapshot.
+ */
+import type { ReplicaMove } from "../../core/persistence.ts";
+import type { Kernel } from "../../core/ports.ts";
+import type { LoadedSnapshot } from "../../core/snapshot.ts";
+import type { DownMessage } from "../../core/wire/messages.ts";
+import { auditRows } from "./audit.ts";
+import { ExchangeCalls } from "./exchange_calls.ts";
+import type { Claim, ReconcileClientOptions } from "./lazy_reconciler.ts";
+import type { AuditReport, Integrity, ReconcileProgress } from "./reconcile_report.ts";
+import { ReplicaTree } from "./replica_tree.ts";
+import { idle, inSlices, type Pause, soon } from "./slices.ts";
+import { openKernel } from "../../wasm/kernel.ts";
+
+/** After so many claims in a row that were not true, all rows are loaded; after that, no more is done. */
+export const MISMATCHES_MAX = 3;
+
+const INTEGRITY: Readonly<Record<ReconcileProgress["state"], Integrity>> = {
+  verified: "verified",
+  different: "repairing",
+  exchanging: "repairing",
+  repaired: "repairing",
+  snapshot: "repairing",
+  stuck: "different",
+};
+
+/** Opens it for a client that runs. */
+export async function openReconcileClient(
+  options: ReconcileClientOptions,
+): Promise<ReconcileClient> {
+  return new ReconcileClient(options, await openKernel());
+}
+
+/** What compares and repairs the rows of one running client. */
+export class ReconcileClient {
+  readonly #options: ReconcileClientOptions;
+  readonly #calls: ExchangeCalls;
+  readonly #tree: ReplicaTree;
+  /** Made anew beside the first, for an audit. */
+  #second: ReplicaTree | null = null;
+  readonly #newTree: () => ReplicaTree;
+  readonly #end = new AbortController();
+  #claim: Claim | null = null;
+  #work: Promise<void> | null = null;
+  /** Claims in a row that were not true. */
+  #mismatches = 0;
+  /** What the last repair came to; `null` for a snapshot. */
+  #found: LoadedSnapshot | null = null;
+
+  constructor(options: ReconcileClientOptions, kernel: Kernel) {
+    this.#options = options;
+    const { scope, machine } = options;
+    this.#calls = new ExchangeCalls(options);
+    this.#newTree = () =>
+      new ReplicaTree({
+        kernel,
+        random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
+        scope,
+        machine: machine(),
+      });
+    this.#tree = this.#newTree();
+  }
+
+  moved(move: ReplicaMove): void {
+    this.#tree.moved(move);
+    this.#second?.moved(move);
+  }
+
+  received(message: DownMessage): boolean {
+    return this.#calls.received(message);
+  }
+
+  closed(): void {
+    this.#calls.closed();
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    this.#claim = null;
+    await this.#work;
+  }
+
+  /** The server claims a digest. Only the newest claim counts. */
+  claimed(claim: Claim): void {
+    if (this.#end.signal.aborted) return;
+    this.#claim = claim;
+    this.#work ??= this.#compareAll().catch(() => {
+      // It was stopped, or rows cannot be hashed: then nothing is known of them.
+    }).finally(() => this.#work = null);
+  }
+
+  async #compareAll(): Promise<void> {
+    for (let claim = this.#claim; claim !== null; claim = this.#claim) {
+      await this.#build(this.#tree, idle, this.#end.signal);
+      claim = this.#claim;
+      this.#claim = null;
+      if (claim !== null) await this.#compare(claim);
+    }
+  }
+
+  async #compare(claim: Claim): Promise<void> {
+    const isTrue = this.#tree.isTrue(claim, claim.root);
+    if (isTrue === undefined) return;
+    if (isTrue) {
+      this.#mismatches = 0;
+      return this.#tell("verified");
+    }
+    // The second time the digests themselves are in doubt.
+    if (this.#mismatches === 1) {
+      this.#tree.rebuild();
+      await this.#build(this.#tree, soon, this.#end.signal);
+      this.#mismatches++;
+      return await this.#compare(claim);
+    }
+    if (this.#mismatches > MISMATCHES_MAX) return;
+    this.#mismatches++;
+    if (this.#mismatches > MISMATCHES_MAX) return this.#tell("stuck");
+    if (this.#repairSoon() !== null) this.#tell("different");
+  }
+
+  /** Has the machine ask for a repair; `null` when this is not the time: a claim will come then. */
+  #repairSoon(): Promise<void> | null {
+    const { online, connection, rounds, replace, failed } = this.#options;
+    const machine = online();
+    if (machine === null) return null;
+    if (connection() === "none") {
+      machine.cursorLost();
+      const round = rounds.idle().then(() => rounds.sync());
+      round.catch(failed);
+      return round;
+    }
+    if (!machine.isLive) return null;
+    machine.cursorLost();
+    return replace();
+  }
+
+  async repair(signal: AbortSignal): Promise<LoadedSnapshot | null> {
+    const both = AbortSignal.any([signal, this.#end.signal]);
+    const found = await this.#repair(both).catch(() => null);
+    if (!both.aborted) this.#tell(found === null ? "snapshot" : "repaired");
+    return this.#found = found;
+  }
+
+  async #repair(signal: AbortSignal): Promise<LoadedSnapshot | null> {
+    if (this.#mismatches >= MISMATCHES_MAX) return null;
+    await this.#build(this.#tree, soon, signal);
+    return await this.#calls.run(this.#tree, signal, (exchange) => {
+      this.#tell("exchanging", { exchange });
+    });
+  }
+
+  async audit(): Promise<AuditReport> {
+    const { signal } = this.#end;
+    const build = (tree: ReplicaTree) => this.#build(tree, soon, signal);
+    const second = this.#second = this.#newTree();
+    try {
+      const own = await auditRows({ ...this.#options, first: this.#tree, second, build });
+      if (own.digests === "different") this.#tree.rebuild();
+      return { ...own, ...await this.#auditServer(), cursor: this.#options.machine().cursor };
+    } finally {
+      this.#second = null;
+    }
+  }
+
+  async #auditServer(): Promise<Pick<AuditReport, "server" | "fetched" | "removed">> {
+    this.#mismatches = 0;
+    const repair = this.#repairSoon();
+    try {
+      if (repair === null) return UNREACHED;
+      await repair;
+    } catch {
+      return UNREACHED;
+    }
+    const { rows = [], gone } = this.#found ?? {};
+    if (gone === undefined) return { ...UNREACHED, server: "replaced" };
+    const [fetched, removed] = [rows.length, gone.length];
+    return { server: fetched + removed === 0 ? "equal" : "repaired", fetched, removed };
+  }
+
+  #build(tree: ReplicaTree, pause: Pause, signal: AbortSignal): Promise<void> {
+    return inSlices(pause, (rowsMax) => {
+      signal.throwIfAborted();
+      return tree.step(rowsMax);
+    });
+  }
+
+  #tell(
+    state: ReconcileProgress["state"],
+    more: Pick<ReconcileProgress, "exchange"> = {},
+  ): void {
+    const { machine, show, told } = this.#options;
+    show(INTEGRITY[state]);
+    told({ state, cursor: machine().cursor, rows: this.#tree.count, ...more });
+  }
+}
+
+const UNREACHED = { server: "unreachable", fetched: 0, removed: 0 } as const;
