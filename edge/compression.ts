@@ -30,16 +30,16 @@ export function compressed(request: Request, response: Response): Response {
 export async function compressedIfSmaller(
   request: Request,
   body: Uint8Array<ArrayBuffer>,
-  init: ResponseInit,
+  init: HeadersInit,
 ): Promise<Response> {
-  const headers = new Headers(init.headers);
+  const headers = new Headers(init);
   headers.append("vary", "accept-encoding");
   const coding = body.length < COMPRESSED_BYTES_MIN ? undefined : codingFor(request);
-  if (coding === undefined) return new Response(body, { ...init, headers });
+  if (coding === undefined) return new Response(body, { headers });
   const packed = new Uint8Array(await (coding === "br" ? packBrotli : packGzip)(body));
-  if (packed.length >= body.length) return new Response(body, { ...init, headers });
+  if (packed.length >= body.length) return new Response(body, { headers });
   headers.set("content-encoding", coding);
-  return new Response(packed, { ...init, headers });
+  return new Response(packed, { headers });
 }
 
 function brotli(): ReadableWritablePair<Uint8Array, Uint8Array> {

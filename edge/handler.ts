@@ -258,7 +258,8 @@ class AppHandler implements Handler {
       const identity = await this.#identify(c);
       const request = await readBytes(c.req.raw, RECONCILE_REQUEST_BYTES_MAX);
       const reply = this.#doors.reconcile(identity, c.env.peer.remoteAddress, request);
-      return compressedIfSmaller(c.req.raw, new Uint8Array(reply), { headers: MESSAGE_HEADERS });
+      const headers = { "content-type": "application/x-protobuf", ...DATA_HEADERS };
+      return compressedIfSmaller(c.req.raw, new Uint8Array(reply), headers);
     });
     routes.post("/_live/ticket", async (c) => {
       const identity = await this.#identify(c);
@@ -355,11 +356,8 @@ class AppHandler implements Handler {
   }
 }
 
-const MESSAGE_HEADERS: Readonly<Record<string, string>> = {
-  "content-type": "application/x-protobuf",
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-};
+/** For answers that are data. */
+const DATA_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
 /** For pages; the doors answer data, and their answers stay small. */
 const pageHeaders = secureHeaders({
@@ -381,12 +379,7 @@ function json(
 ): Response {
   return new Response(body as BodyInit, {
     status,
-    headers: {
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-      ...headers,
-    },
+    headers: { "content-type": "application/json", ...DATA_HEADERS, ...headers },
   });
 }
 

@@ -31,6 +31,7 @@ export function assemble(fragments: readonly string[]): Uint8Array {
   binaryen.setOptimizeLevel(4);
   binaryen.setShrinkLevel(0);
   binaryen.setFlexibleInlineMaxSize(INLINE_SIZE_MAX);
+  binaryen.setOneCallerInlineMaxSize(INLINE_SIZE_MAX);
   const module = binaryen.parseText(`(module\n${fragments.join("\n")}\n)`);
   try {
     module.setFeatures(FEATURES);

@@ -126,23 +126,32 @@ class Lanes {
     flags = 0,
   ): Uint8Array {
     this.#memory.set(key, KEY_AT);
+    const staged = this.#stage(0, 0, ends);
+    return staged === ends.length
+      ? this.#batch(messages, staged, flags).slice()
+      : this.#batches(messages, ends, flags);
+  }
+
+  #batches(messages: Uint8Array, ends: Uint32Array, flags: number): Uint8Array {
     const digests = new Uint8Array(ends.length * DIGEST_BYTES);
     let from = 0;
     for (let first = 0; first < ends.length;) {
-      const count = this.#stage(from, first, ends);
-      const to = ends[first + Math.max(count, 1) - 1] ?? from;
+      const staged = this.#stage(from, first, ends);
+      const count = Math.max(staged, 1);
+      const to = ends[first + count - 1] ?? from;
       const part = messages.subarray(from, to);
-      if (count > 0) {
-        this.#memory.set(part, MESSAGES_AT);
-        this.#call(count, 0, 0, flags, CHUNK_START, CHUNK_END | ROOT);
-        digests.set(this.#digests(count), first * DIGEST_BYTES);
-      } else {
-        digests.set(this.#tree(part, flags), first * DIGEST_BYTES);
-      }
-      first += Math.max(count, 1);
+      const made = staged > 0 ? this.#batch(part, staged, flags) : this.#tree(part, flags);
+      digests.set(made, first * DIGEST_BYTES);
+      first += count;
       from = to;
     }
     return digests;
+  }
+
+  /** The digests of messages whose ends are staged; they lie in the module's memory. */
+  #batch(messages: Uint8Array, count: number, flags: number): Uint8Array {
+    this.#memory.set(messages, MESSAGES_AT);
+    return this.#digests(count, 0, 0, flags, CHUNK_START, CHUNK_END | ROOT);
   }
 
   /** Writes the ends of a batch, and says how many there are: none before a message of many chunks. */
@@ -163,9 +172,9 @@ class Lanes {
     let nodes = new Uint8Array(Math.ceil(message.length / CHUNK_BYTES) * DIGEST_BYTES);
     for (let at = 0; at < message.length; at += BATCH_BYTES_MAX) {
       const part = message.subarray(at, at + BATCH_BYTES_MAX);
-      const count = this.#copyIn(part, CHUNK_BYTES);
-      this.#call(count, at / CHUNK_BYTES, 1, flags, CHUNK_START, CHUNK_END);
-      nodes.set(this.#digests(count), at / CHUNK_BYTES * DIGEST_BYTES);
+      const [count, chunk] = [this.#copyIn(part, CHUNK_BYTES), at / CHUNK_BYTES];
+      const made = this.#digests(count, chunk, 1, flags, CHUNK_START, CHUNK_END);
+      nodes.set(made, chunk * DIGEST_BYTES);
     }
     while (nodes.length > DIGEST_BYTES) nodes = this.#parents(nodes, flags);
     return nodes;
@@ -179,8 +188,8 @@ class Lanes {
     for (let at = 0; at < paired; at += BATCH_BYTES_MAX) {
       const part = nodes.subarray(at, Math.min(at + BATCH_BYTES_MAX, paired));
       const count = this.#copyIn(part, PAIR_BYTES);
-      this.#call(count, 0, 0, flags | PARENT, 0, nodes.length === PAIR_BYTES ? ROOT : 0);
-      parents.set(this.#digests(count), at / 2);
+      const last = nodes.length === PAIR_BYTES ? ROOT : 0;
+      parents.set(this.#digests(count, 0, 0, flags | PARENT, 0, last), at / 2);
     }
     return parents;
   }
@@ -194,18 +203,15 @@ class Lanes {
     return count;
   }
 
-  #call(
+  #digests(
     count: number,
     chunk: number,
     step: number,
     flags: number,
     first: number,
     last: number,
-  ): void {
+  ): Uint8Array {
     this.#hash(MESSAGES_AT, ENDS_AT, count, DIGESTS_AT, chunk, step, flags, first, last);
-  }
-
-  #digests(count: number): Uint8Array {
     return this.#memory.subarray(DIGESTS_AT, DIGESTS_AT + count * DIGEST_BYTES);
   }
 }

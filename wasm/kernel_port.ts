@@ -40,7 +40,8 @@ export function checkMessages(messages: Uint8Array, ends: Uint32Array, key?: Uin
     throw new TypeError("Cannot hash messages: their ends are not a Uint32Array");
   }
   let last = 0;
-  for (const end of ends) {
+  for (let index = 0; index < ends.length; index++) {
+    const end = ends[index] ?? 0;
     if (end < last) throw new RangeError("Cannot hash messages: their ends do not ascend");
     last = end;
   }

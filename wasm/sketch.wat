@@ -200,6 +200,8 @@
   (local $odd v128) (local $even v128) (local $y v128) (local $z v128) (local $p v128)
   (local.set $p (i64x2.splat (i64.const 0x1fffffffffffffff)))
   (local.set $end (i32.add (i32.const 0x1000) (i32.shl (local.get $words) (i32.const 3))))
+  ;; Words that are not even loose could overflow.
+  (call $sketch_settle (local.get $end))
   (block $done
     (br_if $done (i32.eqz (local.get $count)))
     (loop $elements
@@ -253,11 +255,14 @@
             (local.get $end))))
       (local.set $from (i32.add (local.get $from) (i32.const 8)))
       (br_if $elements (local.tee $count (i32.sub (local.get $count) (i32.const 1))))))
-  (local.set $at (i32.const 0x1000))
+  (call $sketch_settle (local.get $end)))
+
+;; Reduces the words from 0x1000 to an end.
+(func $sketch_settle (param $end i32)
   (loop $words
-    (i64.store (local.get $at) (call $field_reduce (i64.load (local.get $at))))
-    (br_if $words
-      (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (local.get $end)))))
+    (local.set $end (i32.sub (local.get $end) (i32.const 8)))
+    (i64.store (local.get $end) (call $field_reduce (i64.load (local.get $end))))
+    (br_if $words (i32.ne (local.get $end) (i32.const 0x1000)))))
 
 ;; Adds the words at 0x9000 to as many at 0x7000, or takes them away: any 64 bits each.
 (func $sketch_merge (export "sketch_merge") (param $words i32) (param $negative i32)

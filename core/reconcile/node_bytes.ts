@@ -21,8 +21,10 @@
  */
 import { invariant } from "../assert.ts";
 
-/** Rows side by side, in a leaf or in what is being written. */
+/** Rows side by side, in a leaf or in what is being written. Lists may be longer than the rows. */
 export interface RowTable {
+  /** How many rows there are. */
+  readonly count: number;
   /** 8 bytes a row. */
   readonly hashes: Uint8Array;
   /** 32 bytes a row. */
@@ -31,6 +33,12 @@ export interface RowTable {
   readonly keys: Uint8Array;
   /** Where each row's key begins; one more at the end. */
   readonly keyStarts: Uint32Array;
+}
+
+/** Rows that are copied one by one: hashes and digests also as words of the machine. */
+export interface FreshRows extends RowTable {
+  readonly hashWords: Uint32Array;
+  readonly digestWords: Uint32Array;
 }
 
 /** Rows that a leaf may have, unless it cannot be split. */
@@ -160,16 +168,19 @@ export function rowDigestsOf(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(HEAD_BYTES + count * HASH_BYTES, HEAD_BYTES + count * ROW_BYTES);
 }
 
-/** The rows of a leaf, in place. */
-export function rowsOf(bytes: Uint8Array): RowTable {
+/** The rows of a leaf, in place; with a list for the starts of their keys, if there is one to spare. */
+export function rowsOf(bytes: Uint8Array, spare?: Uint32Array): RowTable {
   const count = countOf(bytes);
   const keys = bytes.subarray(HEAD_BYTES + count * ROW_BYTES);
-  const keyStarts = new Uint32Array(count + 1);
+  const keyStarts = spare !== undefined && spare.length > count
+    ? spare
+    : new Uint32Array(count + 1);
+  keyStarts[0] = 0;
   for (let row = 0, at = 0; row < count; row++) {
     keyStarts[row + 1] = at += KEY_HEAD_BYTES + readU16(keys, at) + readU16(keys, at + 2);
   }
   const hashes = bytes.subarray(HEAD_BYTES, HEAD_BYTES + count * HASH_BYTES);
-  return { hashes, digests: rowDigestsOf(bytes), keys, keyStarts };
+  return { count, hashes, digests: rowDigestsOf(bytes), keys, keyStarts };
 }
 
 /** The bytes of both names of a row. */
@@ -195,42 +206,50 @@ export function writeKeyHead(keys: Uint8Array, at: number, entity: number, id: n
 }
 
 /**
- * A leaf of the picked rows, in their order: row p of `fresh` where a pick is p, and row p of `kept`
- * where it is ~p.
+ * A leaf of the rows picked at places `from` to `to`, in their order: row p of `fresh` where a pick is
+ * p, and row p of `kept` where it is ~p.
  */
-export function leafOf(picks: Int32Array, fresh: RowTable, kept: RowTable): Uint8Array {
+export function leafOf(
+  picks: Int32Array,
+  from: number,
+  to: number,
+  fresh: FreshRows,
+  kept: RowTable,
+): Uint8Array {
   let keyBytes = 0;
-  for (const pick of picks) {
+  for (let place = from; place < to; place++) {
+    const pick = picks[place] as number;
     const { keyStarts } = pick < 0 ? kept : fresh;
     const row = pick < 0 ? ~pick : pick;
     keyBytes += (keyStarts[row + 1] as number) - (keyStarts[row] as number);
   }
-  const count = picks.length;
+  const count = to - from;
   const bytes = new Uint8Array(HEAD_BYTES + count * ROW_BYTES + keyBytes);
   setCount(bytes, count);
-  const digestsAt = HEAD_BYTES + count * HASH_BYTES;
+  const words = new Uint32Array(bytes.buffer, 0, (HEAD_BYTES + count * ROW_BYTES) / 4);
   let keyAt = HEAD_BYTES + count * ROW_BYTES;
-  for (let at = 0; at < count;) {
-    const pick = picks[at] as number;
-    let end = at + 1;
-    // Neighbours that stay neighbours are copied at once.
-    if (pick < 0) { while (end < count && picks[end] === pick - (end - at)) end++; }
-    const table = pick < 0 ? kept : fresh;
-    const row = pick < 0 ? ~pick : pick;
-    const rowEnd = row + end - at;
-    const { hashes, digests, keys, keyStarts } = table;
-    copyBytes(bytes, HEAD_BYTES + at * HASH_BYTES, hashes, row * HASH_BYTES, rowEnd * HASH_BYTES);
-    copyBytes(
-      bytes,
-      digestsAt + at * DIGEST_BYTES,
-      digests,
-      row * DIGEST_BYTES,
-      rowEnd * DIGEST_BYTES,
-    );
-    const [keyFrom, keyTo] = [keyStarts[row] as number, keyStarts[rowEnd] as number];
-    copyBytes(bytes, keyAt, keys, keyFrom, keyTo);
-    keyAt += keyTo - keyFrom;
-    at = end;
+  for (let place = from; place < to;) {
+    const at = place - from;
+    const pick = picks[place++] as number;
+    if (pick >= 0) {
+      copyRowWords(words, at, count, fresh, pick);
+      keyAt = copyKeys(bytes, keyAt, fresh, pick, pick + 1);
+    } else {
+      const row = ~pick;
+      // Neighbours that stay neighbours are copied at once.
+      while (place < to && picks[place] === pick - (place - from - at)) place++;
+      const end = row + place - from - at;
+      const digestsAt = HEAD_BYTES + count * HASH_BYTES + at * DIGEST_BYTES;
+      copyBytes(
+        bytes,
+        HEAD_BYTES + at * HASH_BYTES,
+        kept.hashes,
+        row * HASH_BYTES,
+        end * HASH_BYTES,
+      );
+      copyBytes(bytes, digestsAt, kept.digests, row * DIGEST_BYTES, end * DIGEST_BYTES);
+      keyAt = copyKeys(bytes, keyAt, kept, row, end);
+    }
   }
   return bytes;
 }
@@ -254,6 +273,33 @@ export function joinedLeaf(leaves: readonly Uint8Array[]): Uint8Array {
     keyAt += keys.length;
   }
   return bytes;
+}
+
+function copyRowWords(
+  words: Uint32Array,
+  at: number,
+  count: number,
+  { hashWords, digestWords }: FreshRows,
+  row: number,
+): void {
+  const hashAt = HEAD_BYTES / 4 + at * 2;
+  words[hashAt] = hashWords[row * 2] as number;
+  words[hashAt + 1] = hashWords[row * 2 + 1] as number;
+  const digestAt = HEAD_BYTES / 4 + count * 2 + at * 8;
+  for (let i = 0; i < 8; i++) words[digestAt + i] = digestWords[row * 8 + i] as number;
+}
+
+/** Copies the keys of neighbouring rows, and says where they end. */
+function copyKeys(
+  bytes: Uint8Array,
+  at: number,
+  { keys, keyStarts }: RowTable,
+  row: number,
+  rowEnd: number,
+): number {
+  const [from, to] = [keyStarts[row] as number, keyStarts[rowEnd] as number];
+  copyBytes(bytes, at, keys, from, to);
+  return at + to - from;
 }
 
 /** Copies a few bytes, or many. */

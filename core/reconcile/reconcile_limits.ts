@@ -32,8 +32,8 @@ export const DRILL_OPEN_MAX = 4096;
 export const SALT_BYTES = 16;
 /** Rows below which differences are exchanged whatever their share. */
 export const SMALL_ROWS_MAX = 256;
-/** From one in so many elements that differ, a snapshot is less. */
-export const SNAPSHOT_SHARE = 8;
+/** Where more than one element for so many rows differs, a snapshot is less. */
+export const SNAPSHOT_SHARE = 4;
 /** Changes that a client may be behind and still be told row by row; */
 export const BEHIND_MAX = 32 * 1024;
 /** and at most one in so many rows, unless they are few. */

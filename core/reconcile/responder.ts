@@ -49,6 +49,9 @@ interface Asked extends ReconcileRequest {
   readonly drilled: readonly DrilledNode[];
 }
 
+/** What of a store an answer is read from. */
+export type ReconcileStore = Pick<Store, "epoch" | "head" | "read" | "row" | "tree" | "written">;
+
 /** What things cost, in microseconds of work. */
 const WORK = { reply: 20, row: 10, node: 40, group: 2, scannedRows: 8, wordPair: 1 } as const;
 const NODE_BYTES = 16;
@@ -61,7 +64,7 @@ const NODE_BYTES = 16;
  *   `upgrade_required` if its client has another kind of tree, `not_found` if the store keeps no tree
  */
 export function answerReconcile(
-  store: Store,
+  store: ReconcileStore,
   scope: string,
   request: Uint8Array,
 ): { reply: Uint8Array; work: number } {
@@ -76,7 +79,7 @@ export function answerReconcile(
 }
 
 class Answer {
-  readonly #store: Store;
+  readonly #store: ReconcileStore;
   readonly #scope: string;
   readonly #tree: RowTree;
   readonly #asked: Asked;
@@ -94,7 +97,7 @@ class Answer {
   #more = false;
   #work: number = WORK.reply;
 
-  constructor(store: Store, scope: string, tree: RowTree, asked: Asked) {
+  constructor(store: ReconcileStore, scope: string, tree: RowTree, asked: Asked) {
     this.#store = store;
     this.#scope = scope;
     this.#tree = tree;

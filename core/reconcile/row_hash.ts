@@ -8,6 +8,7 @@ import type { Kernel } from "../ports.ts";
 import {
   copyBytes,
   DIGEST_BYTES,
+  type FreshRows,
   HASH_BYTES,
   KEY_HEAD_BYTES,
   type RowTable,
@@ -98,19 +99,12 @@ export function writeElement(
   }
 }
 
-/** Messages one after another, which are hashed many at a time under one key. */
+/** Messages one after another, which are hashed many at a time. */
 export class Messages {
   bytes = new Uint8Array(FIRST_BYTES);
   length = 0;
-  readonly #kernel: Kernel;
-  readonly #key: Uint8Array;
   #ends = new Uint32Array(FIRST_ROWS);
   #count = 0;
-
-  constructor(kernel: Kernel, key: Uint8Array) {
-    this.#kernel = kernel;
-    this.#key = key;
-  }
 
   /** Whether it is time to hash. */
   get isFull(): boolean {
@@ -144,12 +138,9 @@ export class Messages {
   }
 
   /** The digests of all messages since the last call. */
-  hash(): Uint8Array {
-    const digests = this.#kernel.hashAll(
-      this.bytes.subarray(0, this.length),
-      this.#ends.subarray(0, this.#count),
-      this.#key,
-    );
+  hash(kernel: Kernel, key: Uint8Array): Uint8Array {
+    const messages = this.bytes.subarray(0, this.length);
+    const digests = kernel.hashAll(messages, this.#ends.subarray(0, this.#count), key);
     this.length = 0;
     this.#count = 0;
     return digests;
@@ -161,26 +152,29 @@ export class Messages {
 }
 
 /** Changes of rows as a tree takes them: hashed, in the order in which they came. */
-export class HashedChanges implements RowTable {
-  hashes = new Uint8Array(FIRST_ROWS * HASH_BYTES);
-  digests = new Uint8Array(FIRST_ROWS * DIGEST_BYTES);
+export class HashedChanges implements FreshRows {
+  count = 0;
+  hashWords = new Uint32Array(FIRST_ROWS * 2);
+  digestWords = new Uint32Array(FIRST_ROWS * 8);
+  hashes = bytesOf(this.hashWords);
+  digests = bytesOf(this.digestWords);
   keys = new Uint8Array(FIRST_BYTES);
   keyStarts = new Uint32Array(FIRST_ROWS + 1);
-  /** 1 for a row that is gone. */
+  /** 1 for a row that is gone; its digest means nothing. */
   gone = new Uint8Array(FIRST_ROWS);
-  count = 0;
   /** How many of them are hashed. */
   #hashed = 0;
-  readonly #keyMessages: Messages;
-  readonly #rowMessages: Messages;
+  readonly #keyMessages = new Messages();
+  readonly #rowMessages = new Messages();
 
-  constructor(kernel: Kernel, { key, record }: TreeKeys) {
-    this.#keyMessages = new Messages(kernel, key);
-    this.#rowMessages = new Messages(kernel, record);
+  /** Forgets all changes. */
+  clear(): void {
+    this.count = 0;
+    this.#hashed = 0;
   }
 
   /** Adds a change; call `finish` after the last one. */
-  add({ entity, id, json }: RowChange): void {
+  add({ entity, id, json }: RowChange, kernel: Kernel, treeKeys: TreeKeys): void {
     const row = this.count++;
     if (row === this.gone.length) this.#growRows();
     this.gone[row] = json === null ? 1 : 0;
@@ -201,39 +195,41 @@ export class HashedChanges implements RowTable {
       this.#rowMessages.addU32(end - idAt);
       this.#rowMessages.add(keys, idAt, end);
       this.#rowMessages.addText(json);
-      this.#rowMessages.end();
     }
-    if (this.#rowMessages.isFull || this.#keyMessages.isFull) this.finish();
+    this.#rowMessages.end();
+    if (this.#rowMessages.isFull || this.#keyMessages.isFull) this.finish(kernel, treeKeys);
   }
 
   /** Hashes what was added. */
-  finish(): void {
-    const keyDigests = this.#keyMessages.hash();
-    const rowDigests = this.#rowMessages.hash();
-    for (let row = this.#hashed, key = 0, digest = 0; row < this.count; row++) {
-      copyBytes(this.hashes, row * HASH_BYTES, keyDigests, key, key + HASH_BYTES);
-      key += DIGEST_BYTES;
-      if (this.gone[row] === 1) continue;
-      copyBytes(this.digests, row * DIGEST_BYTES, rowDigests, digest, digest + DIGEST_BYTES);
-      digest += DIGEST_BYTES;
+  finish(kernel: Kernel, { key, record }: TreeKeys): void {
+    const keyDigests = this.#keyMessages.hash(kernel, key);
+    for (let row = this.#hashed, at = 0; row < this.count; row++, at += DIGEST_BYTES) {
+      copyBytes(this.hashes, row * HASH_BYTES, keyDigests, at, at + HASH_BYTES);
     }
+    this.digests.set(this.#rowMessages.hash(kernel, record), this.#hashed * DIGEST_BYTES);
     this.#hashed = this.count;
   }
 
   #growRows(): void {
-    this.hashes = grown(this.hashes, 1);
-    this.digests = grown(this.digests, 1);
+    this.hashWords = grown(this.hashWords, 1);
+    this.digestWords = grown(this.digestWords, 1);
+    this.hashes = bytesOf(this.hashWords);
+    this.digests = bytesOf(this.digestWords);
     this.gone = grown(this.gone, 1);
     this.keyStarts = grown(this.keyStarts, 1);
   }
 }
 
 /** A list with its contents and room for at least so many more. */
-function grown<T extends Uint8Array | Uint32Array>(list: T, more: number): T {
+export function grown<T extends Uint8Array | Uint32Array | Int32Array>(list: T, more: number): T {
   const length = Math.max(list.length * 2, list.length + more);
   const larger = new (list.constructor as new (length: number) => T)(length);
   larger.set(list);
   return larger;
+}
+
+function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer);
 }
 
 /** Writes a text as UTF-8, and says where it ends; there is room for it. */

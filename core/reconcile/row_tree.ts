@@ -7,7 +7,6 @@
  */
 import { invariant } from "../assert.ts";
 import type { Kernel } from "../ports.ts";
-import { SORTED_ROWS_MAX, sortedChanges } from "./merged_rows.ts";
 import {
   bitsOf,
   childDigestsOf,
@@ -36,7 +35,6 @@ import {
 import {
   digestOf,
   ELEMENT_PREFIX_BITS,
-  HashedChanges,
   Messages,
   type RowChange,
   type TreeKeys,
@@ -109,15 +107,7 @@ export class RowTree {
 
   /** Puts changes in; the last one of a key counts, and what is gone need not have been there. */
   update(changes: Iterable<RowChange>): void {
-    let hashed = this.#newChanges();
-    for (const change of changes) {
-      hashed.add(change);
-      if (hashed.count === SORTED_ROWS_MAX) {
-        this.#put(hashed);
-        hashed = this.#newChanges();
-      }
-    }
-    this.#put(hashed);
+    updateTree({ kernel: this.kernel, keys: this.#keys, nodes: this.#nodes }, changes);
   }
 
   /**
@@ -180,7 +170,7 @@ export class RowTree {
     const level = levelOf(node);
     invariant(level < LEVELS_MAX, "a node at the lowest level has no children");
     const digests = new Uint8Array(CHILDREN_BYTES);
-    const messages = new Messages(this.kernel, this.#keys.leaf);
+    const messages = new Messages();
     const digits: number[] = [];
     for (const { hash, digest } of children.rows) {
       const digit = digitOf(highAt(hash, 0), level);
@@ -190,7 +180,7 @@ export class RowTree {
     }
     if (digits.length === 0) return digests;
     messages.end();
-    const hashed = messages.hash();
+    const hashed = messages.hash(this.kernel, this.#keys.leaf);
     digits.forEach((digit, index) => {
       const from = index * DIGEST_BYTES;
       digests.set(hashed.subarray(from, from + DIGEST_BYTES), digit * DIGEST_BYTES);
@@ -207,16 +197,6 @@ export class RowTree {
     for (let digit = 0; digit < RADIX; digit++) {
       if (hasChild(bytes, digit)) yield* this.nodes(firstChildOf(from) + digit);
     }
-  }
-
-  #newChanges(): HashedChanges {
-    return new HashedChanges(this.kernel, this.#keys);
-  }
-
-  #put(changes: HashedChanges): void {
-    changes.finish();
-    const place = { kernel: this.kernel, keys: this.#keys, nodes: this.#nodes };
-    updateTree(place, sortedChanges(changes));
   }
 
   #digest(bytes: Uint8Array | undefined): Uint8Array {

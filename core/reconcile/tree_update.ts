@@ -8,7 +8,7 @@
  */
 import { invariant } from "../assert.ts";
 import type { Kernel } from "../ports.ts";
-import { type MergedRows, mergedRows, type SortedChanges } from "./merged_rows.ts";
+import { MergedRows, SORTED_ROWS_MAX, SortedChanges } from "./merged_rows.ts";
 import {
   childDigestsOf,
   copyBytes,
@@ -26,14 +26,11 @@ import {
   newInternal,
   RADIX,
   rowDigestsOf,
-  rowsOf,
-  type RowTable,
   setCount,
-  SKETCH_WORDS,
   sketchOf,
-  WORD_BYTES,
 } from "./node_bytes.ts";
-import { Messages, type TreeKeys, writeElement } from "./row_hash.ts";
+import { Messages, type RowChange, type TreeKeys } from "./row_hash.ts";
+import { SketchDelta } from "./sketch_delta.ts";
 import type { TreeNodes } from "./tree_nodes.ts";
 
 /** Where a tree is, and what it counts with. */
@@ -51,46 +48,75 @@ interface DirtyNode {
   readonly digit: number;
 }
 
-/** Elements are added to a sketch when so many bytes of them have gathered. */
-const ELEMENTS_BYTES_MAX = 32 * 1024;
-const FIRST_ELEMENTS_BYTES = 8 * WORD_BYTES;
+/** Lists that an update fills: making them anew costs more than a small update does. */
+interface Space {
+  readonly changes: SortedChanges;
+  readonly merged: MergedRows;
+  /** By level: one internal node of each is under way at a time. */
+  readonly deltas: readonly SketchDelta[];
+  readonly leaves: OwedDigests;
+  readonly internals: OwedDigests;
+}
 
-const NO_ROWS: RowTable = rowsOf(new Uint8Array(8));
+/** After more changes than this the lists are given back. */
+const SPARE_ROWS_MAX = 1_024;
 
-/** Puts the changes into the tree. */
-export function updateTree(place: TreePlace, changes: SortedChanges): void {
-  new TreeUpdate(place, changes).run();
+/** What the last update left, if no other one runs and it was small. */
+let spare: Space | undefined;
+
+/** Puts the changes into the tree; the last one of a key counts. */
+export function updateTree(place: TreePlace, changes: Iterable<RowChange>): void {
+  const { kernel, keys } = place;
+  const space = spare ?? newSpace();
+  spare = undefined;
+  const { rows } = space.changes;
+  rows.clear();
+  let most = 0;
+  const put = () => {
+    rows.finish(kernel, keys);
+    space.changes.sort();
+    new TreeUpdate(place, space).run();
+    most = Math.max(most, rows.count);
+    rows.clear();
+  };
+  for (const change of changes) {
+    rows.add(change, kernel, keys);
+    if (rows.count === SORTED_ROWS_MAX) put();
+  }
+  if (rows.count > 0) put();
+  if (most <= SPARE_ROWS_MAX) spare = space;
 }
 
 class TreeUpdate {
   readonly #kernel: Kernel;
+  readonly #keys: TreeKeys;
   readonly #nodes: TreeNodes;
-  readonly #changes: SortedChanges;
-  readonly #leaves: OwedDigests;
-  readonly #internals: OwedDigests;
+  readonly #space: Space;
   /** By level. */
   readonly #dirty: DirtyNode[][] = Array.from({ length: LEVELS_MAX }, () => []);
 
-  constructor({ kernel, keys, nodes }: TreePlace, changes: SortedChanges) {
+  constructor({ kernel, keys, nodes }: TreePlace, space: Space) {
     this.#kernel = kernel;
+    this.#keys = keys;
     this.#nodes = nodes;
-    this.#changes = changes;
-    this.#leaves = new OwedDigests(kernel, keys.leaf);
-    this.#internals = new OwedDigests(kernel, keys.node);
+    this.#space = space;
   }
 
   run(): void {
+    const { changes, leaves, internals } = this.#space;
     const before = this.#nodes.get(0);
-    const after = this.#changed(0, 0, before, 0, this.#changes.order.length);
+    const after = this.#changed(0, 0, before, 0, changes.rows.count);
     if (after === before) return;
     this.#place(0, 0, after, undefined, 0);
-    this.#leaves.settle();
+    leaves.settle(this.#kernel, this.#keys.leaf);
     for (const level of this.#dirty.reverse()) {
       for (const { node, bytes, parent, digit } of level) {
         this.#nodes.set(node, bytes);
-        if (parent !== undefined) this.#internals.owe(childDigestsOf(bytes), parent, digit);
+        if (parent === undefined) continue;
+        internals.owe(childDigestsOf(bytes), parent, digit);
+        if (internals.isFull) internals.settle(this.#kernel, this.#keys.node);
       }
-      this.#internals.settle();
+      internals.settle(this.#kernel, this.#keys.node);
     }
   }
 
@@ -101,23 +127,22 @@ class TreeUpdate {
     before: Uint8Array | undefined,
     from: number,
     to: number,
-    delta?: Delta,
+    delta?: SketchDelta,
   ): Uint8Array | undefined {
     if (before !== undefined && isInternal(before)) {
       return this.#changedInternal(level, node, before, from, to, delta);
     }
-    const kept = before === undefined ? NO_ROWS : rowsOf(before);
-    const merged = mergedRows(this.#changes, from, to, kept);
-    if (merged === undefined) return before;
-    const { picks } = merged;
-    if (picks.length > LEAF_ROWS_MAX && level < LEVELS_MAX) {
-      const split = this.#split(level, node, merged, kept, 0, picks.length);
-      delta?.addSketch(sketchOf(split));
-      delta?.addRows(kept, -1);
+    const { changes, merged } = this.#space;
+    if (!merged.merge(changes, from, to, before)) return before;
+    const { count, kept } = merged;
+    if (count > LEAF_ROWS_MAX && level < LEVELS_MAX) {
+      const split = this.#split(level, node, 0, count);
+      delta?.addSketch(this.#kernel, sketchOf(split));
+      for (let row = 0; row < kept.count; row++) delta?.addRow(this.#kernel, kept, row, -1);
       return split;
     }
-    delta?.addMerged(merged, this.#changes.rows, kept);
-    return picks.length === 0 ? undefined : leafOf(picks, this.#changes.rows, kept);
+    delta?.addMerge(this.#kernel, merged, changes.rows);
+    return count === 0 ? undefined : leafOf(merged.picks, 0, count, changes.rows, kept);
   }
 
   #changedInternal(
@@ -126,10 +151,10 @@ class TreeUpdate {
     before: Uint8Array,
     from: number,
     to: number,
-    delta?: Delta,
+    delta?: SketchDelta,
   ): Uint8Array | undefined {
-    const { highs } = this.#changes;
-    const own = new Delta(this.#kernel);
+    const { highs } = this.#space.changes;
+    const own = this.#newDelta(level);
     const children = new Map<number, Uint8Array | undefined>();
     let count = countOf(before);
     while (from < to) {
@@ -142,8 +167,8 @@ class TreeUpdate {
       from = end;
     }
     if (children.size === 0) return before;
-    const sketch = own.settle();
-    delta?.addSketch(sketch);
+    const sketch = own.settle(this.#kernel);
+    delta?.addSketch(this.#kernel, sketch);
     if (count <= LEAF_ROWS_MAX) return this.#merged(node, before, children);
     const after = before.slice();
     setCount(after, count);
@@ -169,34 +194,28 @@ class TreeUpdate {
     return leaves.length === 0 ? undefined : joinedLeaf(leaves);
   }
 
-  /** The internal node of more rows than a leaf may have. */
-  #split(
-    level: number,
-    node: number,
-    merged: MergedRows,
-    kept: RowTable,
-    from: number,
-    to: number,
-  ): Uint8Array {
-    const { picks, highs } = merged;
+  /** The internal node of merged rows, which are more than a leaf may have. */
+  #split(level: number, node: number, from: number, to: number): Uint8Array {
+    const { changes, merged } = this.#space;
+    const { picks, highs, kept } = merged;
     const bytes = newInternal(to - from);
-    const own = new Delta(this.#kernel);
+    const own = this.#newDelta(level);
     while (from < to) {
       const digit = digitOf(highs[from] as number, level);
       const end = endOfDigit(highs, from, to, level);
-      const child = firstChildOf(node) + digit;
+      const number = firstChildOf(node) + digit;
+      let child: Uint8Array;
       if (end - from > LEAF_ROWS_MAX && level + 1 < LEVELS_MAX) {
-        const internal = this.#split(level + 1, child, merged, kept, from, end);
-        own.addSketch(sketchOf(internal));
-        this.#place(level + 1, child, internal, bytes, digit);
+        child = this.#split(level + 1, number, from, end);
+        own.addSketch(this.#kernel, sketchOf(child));
       } else {
-        const leaf = leafOf(picks.subarray(from, end), this.#changes.rows, kept);
-        own.addRows(rowsOf(leaf), 1);
-        this.#place(level + 1, child, leaf, bytes, digit);
+        child = leafOf(picks, from, end, changes.rows, kept);
+        own.addPicks(this.#kernel, merged, changes.rows, from, end);
       }
+      this.#place(level + 1, number, child, bytes, digit);
       from = end;
     }
-    sketchOf(bytes).set(own.settle());
+    sketchOf(bytes).set(own.settle(this.#kernel));
     return bytes;
   }
 
@@ -215,7 +234,9 @@ class TreeUpdate {
       this.#dirty[level]?.push({ node, bytes, parent, digit });
     } else {
       this.#nodes.set(node, bytes);
-      if (parent !== undefined) this.#leaves.owe(rowDigestsOf(bytes), parent, digit);
+      const { leaves } = this.#space;
+      if (parent !== undefined) leaves.owe(rowDigestsOf(bytes), parent, digit);
+      if (leaves.isFull) leaves.settle(this.#kernel, this.#keys.leaf);
     }
   }
 
@@ -225,95 +246,55 @@ class TreeUpdate {
     invariant(child !== undefined, "a node that has a digest exists");
     return child;
   }
-}
 
-/** How a sketch changes: elements that come and go, and sums of such changes from below. */
-class Delta {
-  readonly #kernel: Kernel;
-  readonly #sketch = new Uint8Array(SKETCH_WORDS * WORD_BYTES);
-  readonly #plus: ElementList = { bytes: new Uint8Array(FIRST_ELEMENTS_BYTES), length: 0 };
-  readonly #minus: ElementList = { bytes: new Uint8Array(FIRST_ELEMENTS_BYTES), length: 0 };
-
-  constructor(kernel: Kernel) {
-    this.#kernel = kernel;
+  #newDelta(level: number): SketchDelta {
+    const delta = this.#space.deltas[level] as SketchDelta;
+    delta.clear();
+    return delta;
   }
-
-  addSketch(sketch: Uint8Array): void {
-    this.#kernel.addSketch(this.#sketch, sketch, 1);
-  }
-
-  /** Adds all rows of a table, or takes them away. */
-  addRows(rows: RowTable, sign: 1 | -1): void {
-    for (let row = 0; row < rows.keyStarts.length - 1; row++) this.#add(rows, row, sign);
-  }
-
-  /** Adds the rows that are new in a merge, and takes away those that are not in it any more. */
-  addMerged({ picks, dropped }: MergedRows, fresh: RowTable, kept: RowTable): void {
-    for (const pick of picks) if (pick >= 0) this.#add(fresh, pick, 1);
-    for (const row of dropped) this.#add(kept, row, -1);
-  }
-
-  /** The sum of everything so far. */
-  settle(): Uint8Array {
-    this.#flush(1);
-    this.#flush(-1);
-    return this.#sketch;
-  }
-
-  #add(rows: RowTable, row: number, sign: 1 | -1): void {
-    const list = sign === 1 ? this.#plus : this.#minus;
-    if (list.length === list.bytes.length) {
-      if (list.length >= ELEMENTS_BYTES_MAX) this.#flush(sign);
-      else {
-        const { bytes } = list;
-        list.bytes = new Uint8Array(bytes.length * 2);
-        list.bytes.set(bytes);
-      }
-    }
-    writeElement(list.bytes, list.length, rows, row);
-    list.length += WORD_BYTES;
-  }
-
-  #flush(sign: 1 | -1): void {
-    const list = sign === 1 ? this.#plus : this.#minus;
-    if (list.length === 0) return;
-    this.#kernel.addElements(this.#sketch, list.bytes.subarray(0, list.length), sign);
-    list.length = 0;
-  }
-}
-
-interface ElementList {
-  bytes: Uint8Array;
-  length: number;
 }
 
 /** Digests that are owed to the parents of nodes. */
 class OwedDigests {
-  readonly #messages: Messages;
-  #parents: { readonly bytes: Uint8Array; readonly digit: number }[] = [];
+  readonly #messages = new Messages();
+  readonly #parents: Uint8Array[] = [];
+  readonly #digits: number[] = [];
 
-  constructor(kernel: Kernel, key: Uint8Array) {
-    this.#messages = new Messages(kernel, key);
+  /** Whether it is time to settle. */
+  get isFull(): boolean {
+    return this.#messages.isFull;
   }
 
   /** Notes what is to be hashed, and for which child of which node. */
-  owe(message: Uint8Array, bytes: Uint8Array, digit: number): void {
+  owe(message: Uint8Array, parent: Uint8Array, digit: number): void {
     this.#messages.add(message, 0, message.length);
     this.#messages.end();
-    this.#parents.push({ bytes, digit });
-    if (this.#messages.isFull) this.settle();
+    this.#parents.push(parent);
+    this.#digits.push(digit);
   }
 
   /** Writes all digests that are owed. */
-  settle(): void {
-    if (this.#parents.length === 0) return;
-    const digests = this.#messages.hash();
-    for (const [index, { bytes, digit }] of this.#parents.entries()) {
-      const from = index * DIGEST_BYTES;
-      copyBytes(bytes, digestAt(digit), digests, from, from + DIGEST_BYTES);
+  settle(kernel: Kernel, key: Uint8Array): void {
+    const { length } = this.#parents;
+    if (length === 0) return;
+    const digests = this.#messages.hash(kernel, key);
+    for (let index = 0; index < length; index++) {
+      const [from, at] = [index * DIGEST_BYTES, digestAt(this.#digits[index] as number)];
+      copyBytes(this.#parents[index] as Uint8Array, at, digests, from, from + DIGEST_BYTES);
     }
-    this.#parents = [];
+    this.#parents.length = 0;
+    this.#digits.length = 0;
   }
+}
+
+function newSpace(): Space {
+  return {
+    changes: new SortedChanges(),
+    merged: new MergedRows(),
+    deltas: Array.from({ length: LEVELS_MAX }, () => new SketchDelta()),
+    leaves: new OwedDigests(),
+    internals: new OwedDigests(),
+  };
 }
 
 /** Where the hashes of the first one's child end. */

@@ -117,6 +117,7 @@ Deno.test("answers are read into what the engine takes", async () => {
     "/_sync/pull": {
       epoch: "e",
       has_more: true,
+      root: "-_8A",
       next_cursor: 2,
       changes: [
         { cursor: 1, scope: "s", entity: "n", id: "a", op: "create", time, data: { b: 1, a: 2 } },
@@ -150,6 +151,7 @@ Deno.test("answers are read into what the engine takes", async () => {
       epoch: "e",
       from: 0,
       more: true,
+      root: Uint8Array.of(251, 255, 0),
       changes: [
         {
           cursor: 1,

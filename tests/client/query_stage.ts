@@ -95,11 +95,11 @@ export class Stage {
 
   /** A whole snapshot in place of the one before. */
   replace(rows: readonly (readonly [id: string, item: Item])[]): void {
-    this.#snapshot.replace(
-      rows.map(([id, item]) => ({ entity: "item", id, json: canonicalText(item) })),
-      this.#snapshot.cursor + 1,
-      "epoch",
-    );
+    this.#snapshot.replace({
+      rows: rows.map(([id, item]) => ({ entity: "item", id, json: canonicalText(item) })),
+      cursor: this.#snapshot.cursor + 1,
+      epoch: "epoch",
+    });
     this.view.reset(this.#pending);
     this.reactive.changed("everything");
   }

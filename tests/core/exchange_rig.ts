@@ -1,5 +1,9 @@
 /** Two sides of an exchange: a store with a scope, a client with rows, and the way between them. */
-import { Exchange, type ExchangeOutcome, type ExchangeStart } from "../../core/reconcile/exchange.ts";
+import {
+  Exchange,
+  type ExchangeOutcome,
+  type ExchangeStart,
+} from "../../core/reconcile/exchange.ts";
 import { answerReconcile } from "../../core/reconcile/responder.ts";
 import type { RowChange } from "../../core/reconcile/row_hash.ts";
 import { RowTree } from "../../core/reconcile/row_tree.ts";
@@ -23,6 +27,8 @@ export class ServerSide {
   readonly store: MemoryStore;
   /** The live rows. */
   readonly rows = new Map<string, RowChange>();
+  /** Every change, by cursor from 1 on. */
+  readonly history: RowChange[] = [];
   readonly scope: string;
 
   constructor(rows: Iterable<RowChange> = [], by: Kernel = kernel, scope = SCOPE) {
@@ -50,11 +56,23 @@ export class ServerSide {
         const op = json === null ? "delete" : "create";
         store.append(scope, { cursor, entity, id, op, json, time: cursor });
         const live = json !== null;
+        this.history.push(change);
         store.putRow(scope, { entity, id, json: json ?? "{}", stamps: "", live, cursor });
         if (live) this.rows.set(nameOf(change), change);
         else this.rows.delete(nameOf(change));
       }
     });
+  }
+
+  /** The rows as they were at a cursor. */
+  rowsAt(cursor: number): ReadonlyMap<string, RowChange> {
+    if (cursor === this.cursor) return this.rows;
+    const rows = new Map<string, RowChange>();
+    for (const change of this.history.slice(0, cursor)) {
+      if (change.json === null) rows.delete(nameOf(change));
+      else rows.set(nameOf(change), change);
+    }
+    return rows;
   }
 
   /** Forgets tombstones and the log, but for the newest changes. */
@@ -76,7 +94,8 @@ export class ClientSide {
   readonly #kernel: Kernel;
 
   constructor(rows: Iterable<RowChange>, cursor: number, by: Kernel = kernel, scope = SCOPE) {
-    this.rows = new Map([...rows].map((row) => [nameOf(row), row]));
+    this.rows = new Map();
+    for (const row of rows) this.rows.set(nameOf(row), row);
     this.cursor = cursor;
     this.#kernel = by;
     this.tree = new RowTree(by, scope, this.nodes);
@@ -103,6 +122,17 @@ export class ClientSide {
     for (const row of outcome.rows) this.rows.set(nameOf(row), row);
     this.cursor = outcome.cursor;
     return true;
+  }
+}
+
+/** Throws unless a client has exactly the rows of the server at its cursor. */
+export function assertSameRows(client: ClientSide, server: ServerSide): void {
+  const rows = server.rowsAt(client.cursor);
+  if (client.rows.size !== rows.size) {
+    throw new Error(`The client has ${client.rows.size} rows, the server ${rows.size}`);
+  }
+  for (const [name, { json }] of rows) {
+    if (client.rows.get(name)?.json !== json) throw new Error(`${name} is not ${json}`);
   }
 }
 

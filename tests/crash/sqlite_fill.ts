@@ -3,6 +3,7 @@ import type { DriftlessError } from "../../core/errors.ts";
 import { equalJson } from "../../core/json.ts";
 import type { MemoryStore } from "../../core/memory_store.ts";
 import type { Store } from "../../core/store.ts";
+import { assertTreesRight } from "../edge/tree_oracle.ts";
 import { historyOf, lengthOf, writeNth } from "./sqlite_history.ts";
 
 /** What happened when the room ran out. */
@@ -57,5 +58,6 @@ function writeOn(store: Store, model: MemoryStore, count: number): DriftlessErro
 
 function isEqual(store: Store, model: MemoryStore): boolean {
   const n = lengthOf(model);
+  assertTreesRight(store);
   return equalJson(historyOf(store, n), historyOf(model, n));
 }

@@ -4,7 +4,8 @@ import type { Store } from "../../core/store.ts";
 import { change, client, contentsOf, outcome, row } from "../conformance/store_suite.ts";
 
 const SCOPES = ["s", "t"];
-const IDS = Array.from({ length: 37 }, (_, i) => `row ${i}`);
+/** More than a leaf of the tree has. */
+const IDS = Array.from({ length: 301 }, (_, i) => `row ${i}`);
 /** Changes that a trim leaves, so that a long history is a small file. */
 const CHANGES_KEPT = 200;
 const TRIM_EVERY = 64;

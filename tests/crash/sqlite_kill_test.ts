@@ -1,9 +1,13 @@
-/** A process that is killed while it commits loses nothing acknowledged and leaves no half. */
+/**
+ * A process that is killed while it commits loses nothing acknowledged and leaves no half: neither of
+ * a transaction, nor of the trees over its rows.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MemoryStore } from "../../core/memory_store.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
+import { assertTreesRight } from "../edge/tree_oracle.ts";
 import { historyOf, lengthOf, writeNth } from "./sqlite_history.ts";
 
 const ROUNDS = 25;
@@ -65,6 +69,7 @@ function checkFile(path: string, model: MemoryStore, acknowledged: number): void
     assert(n >= acknowledged && n <= acknowledged + 1, `${n} of ${acknowledged} acknowledged`);
     for (let i = lengthOf(model) + 1; i <= n; i++) writeNth(model, i);
     assertEquals(historyOf(store, n), historyOf(model, n));
+    assertTreesRight(store);
   } finally {
     store.close();
   }

@@ -4,8 +4,9 @@ import fc from "fast-check";
 import type { AccessRequest } from "../../core/app.ts";
 import { LIVE_MESSAGE_BYTES_MAX } from "../../core/limits.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
+import { checkMutation } from "../../core/mutation.ts";
 import { SyncServer } from "../../core/server.ts";
-import { encodeUp } from "../../core/wire/messages.ts";
+import { decodeDown, type DownMessage, encodeUp } from "../../core/wire/messages.ts";
 import { Committer } from "../../edge/committer.ts";
 import type { Identity } from "../../edge/identity.ts";
 import { listenNode } from "../../edge/listen_node.ts";
@@ -193,6 +194,43 @@ Deno.test("a client that waits for too many decisions is told to come back", () 
     while (commit());
     assert(socket.sent > before, "now it is decided");
     handlers.closed(1000);
+    await Promise.resolve();
+  }));
+
+Deno.test("a client that floods the server with exchanges is told to wait, on all its connections", () =>
+  withHub({}, async ({ hub, server, wait }) => {
+    const data = { title: "A task", done: false };
+    const mutations = Array.from({ length: 1_000 }, (_, i) => {
+      const args = { id: `${i}`, data };
+      return checkMutation({ id: `m${i}`, name: "todo.create", scope: "s", args });
+    });
+    server.push([{ principal: ANNA.principal, mutations }]);
+    const ben = { ...ANNA, principal: { id: "ben" } };
+    const [first, second, other] = [ANNA, ANNA, ben].map((identity) => {
+      const socket = new RecordingSocket();
+      const handlers = hub.accept(socket, identity);
+      const place = { cursor: 1_000, epoch: EPOCH };
+      handlers.message(encodeUp(0, { ...hello(), ...place }));
+      const body = requestOf({ cursor: 500, since: true });
+      return () => {
+        handlers.message(encodeUp(0, { kind: "reconcile", body }));
+        return socket.last;
+      };
+    }) as [() => DownMessage, () => DownMessage, () => DownMessage];
+    let answers = 0;
+    let message = first();
+    for (; message.kind === "reconcile"; message = first()) answers++;
+    assert(message.kind === "failure", message.kind);
+    assertEquals(message.code, "rate_limited");
+    const { retryAfterMs } = message;
+    // 500 rows a time cost 10 ms at the most; the burst is worth so many times that.
+    assert(answers >= RECONCILE_RATE.burst / 10_000 && answers < LIVE_RATE.burst, `${answers}`);
+    assertEquals(second().kind, "failure", "it is one caller, on whatever connection");
+    assertEquals(other().kind, "reconcile");
+    wait(retryAfterMs - 1);
+    assertEquals(second().kind, "failure");
+    wait(1);
+    assertEquals([second().kind, first().kind], ["reconcile", "failure"]);
     await Promise.resolve();
   }));
 
@@ -511,9 +549,16 @@ class RecordingSocket implements Socket {
   readonly bufferedBytes = 0;
   readonly closes: number[] = [];
   sent = 0;
+  #frame = new Uint8Array();
 
-  send(): void {
+  /** The newest message that was sent. */
+  get last(): DownMessage {
+    return decodeDown(this.#frame).message;
+  }
+
+  send(bytes: Uint8Array): void {
     this.sent++;
+    this.#frame = new Uint8Array(bytes);
   }
 
   close(code: number): void {

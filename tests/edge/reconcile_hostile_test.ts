@@ -18,7 +18,6 @@ import {
   type ListeningDoors,
   rootText,
   task,
-  withDoors,
   withListeningDoors,
 } from "./served_app.ts";
 
@@ -120,7 +119,7 @@ const LYING: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
 };
 
 Deno.test("a request that makes no sense gives a coded error, over HTTP and on a channel [S15]", () =>
-  withServed({}, async (doors, peer) => {
+  withServed(async (doors, peer) => {
     for (const [what, [code, body]] of Object.entries(REFUSED)) {
       const response = await doors.post(PATH, body);
       const status = { too_large: 413, upgrade_required: 426 }[code] ?? 400;
@@ -136,7 +135,7 @@ Deno.test("a request that makes no sense gives a coded error, over HTTP and on a
   }));
 
 Deno.test("a request that lies gets the truth, within a frame, over HTTP and on a channel [S10, S15]", () =>
-  withServed({}, async (doors, peer) => {
+  withServed(async (doors, peer) => {
     const root = rootText(doors.store);
     for (const [what, body] of Object.entries(LYING)) {
       const response = await doors.post(PATH, body);
@@ -150,7 +149,7 @@ Deno.test("a request that lies gets the truth, within a frame, over HTTP and on 
   }));
 
 Deno.test("a request that comes again gets the same answer, and changes nothing [S10, S12]", () =>
-  withServed({}, async (doors, peer) => {
+  withServed(async (doors, peer) => {
     for (const [what, body] of Object.entries(LYING)) {
       const replies = [];
       for (let i = 0; i < 3; i++) {
@@ -163,7 +162,7 @@ Deno.test("a request that comes again gets the same answer, and changes nothing 
   }));
 
 Deno.test("a request cut anywhere is a request or a coded error [S15]", () =>
-  withServed({}, async (doors) => {
+  withServed(async (doors) => {
     const outcomes = new Set<string>();
     for (let end = 0; end <= FULL.length; end++) {
       outcomes.add(await outcomeOf(doors, FULL.slice(0, end), `cut at ${end}`));
@@ -173,7 +172,7 @@ Deno.test("a request cut anywhere is a request or a coded error [S15]", () =>
   }));
 
 Deno.test("a request with any bit flipped is a request or a coded error [S15]", () =>
-  withServed({}, async (doors) => {
+  withServed(async (doors) => {
     const outcomes = new Set<string>();
     for (let bit = 0; bit < FULL.length * 8; bit++) {
       const flipped = FULL.slice();
@@ -185,7 +184,7 @@ Deno.test("a request with any bit flipped is a request or a coded error [S15]", 
   }));
 
 Deno.test("any bytes in any field are a request or a coded error [S15]", () =>
-  withServed({}, async (doors) => {
+  withServed(async (doors) => {
     const some = fc.uint8Array({ maxLength: 60 });
     const small = fc.oneof(fc.nat(40), fc.constantFrom(4_096, 2 ** 20, U32_MAX));
     const request = fc.record({
@@ -276,11 +275,8 @@ Deno.test("a channel that was never opened, or not granted, gets no answer [S8]"
 });
 
 /** Doors with some rows in the default scope, and a client there. */
-function withServed(
-  options: Record<string, never>,
-  test: (doors: Doors, peer: LivePeer) => Promise<void>,
-): Promise<void> {
-  return withListeningDoors(options, async (doors: ListeningDoors) => {
+function withServed(test: (doors: Doors, peer: LivePeer) => Promise<void>): Promise<void> {
+  return withListeningDoors({}, async (doors: ListeningDoors) => {
     for (let from = 0; from < ROWS; from += 100) {
       const mutations = Array.from({ length: 100 }, (_, i) => task(`${from + i}`));
       await (await doors.post("/_sync/push", { mutations })).body?.cancel();

@@ -84,7 +84,7 @@ export class ExchangeWatch {
 
   /** It is over, with the rows that differ; `null` when all are to be loaded instead. */
   ended(loaded: LoadedSnapshot | null, { progress }: RowExchange): void {
-    const { judge, scope, server } = this.#parts;
+    const { judge, scope, server, options } = this.#parts;
     if (judge.histories.length > this.#wasRestored) judge.probes.hit("restored during an exchange");
     else if (server.store.head(scope).floor > this.#floor) {
       judge.probes.hit("trimmed during an exchange");
@@ -96,11 +96,14 @@ export class ExchangeWatch {
     for (const { entity, id } of gone) after.set(entity, id, null);
     for (const { entity, id, json } of rows) after.set(entity, id, json);
     checkRepaired(loaded, after, judge.rowsAt(scope, epoch, cursor, after.hash));
-    const since = epoch === this.#epoch ? Math.max(0, cursor - this.#cursor) : 0;
+    const distance = Math.abs(cursor - this.#cursor);
+    const isHere = epoch === this.#epoch;
     checkCost({
       rounds: progress.round,
       bytes: this.#bytes,
-      rows: this.#before.countDifferent(after) + since,
+      rows: this.#before.countDifferent(after) + (isHere ? distance : 0),
+      guessed: isHere ? 0 : Math.min(distance, this.#before.rows.size + after.rows.size),
+      colliding: options.kernel === "true" ? 0 : after.rows.size,
     });
     if (rows.length + gone.length === 0) return judge.probes.hit("found equal");
     judge.probes.hit("repaired");

@@ -15,12 +15,20 @@ export interface ExchangeCost {
   readonly bytes: number;
   /** Rows that differed, or were written since the client's cursor or meanwhile. */
   readonly rows: number;
+  /** Rows that may have differed, by all that could be known before. */
+  readonly guessed: number;
+  /** Rows that sketches do not tell apart, for their digests have been made to collide. */
+  readonly colliding: number;
 }
 
 /** Bytes of the first request and the replies that find nothing. */
 const COST_BYTES_BASE = 4_096;
-/** Bytes that one row which differs may cost beside its own. */
+/** Bytes that a row which differs may cost beside its own, and one that is only thought to. */
 const COST_BYTES_ROW = 200;
+const COST_BYTES_GUESS = 70;
+/** Bytes that a row may cost which sketches do not show, and one that is in the way. */
+const COST_BYTES_HIDDEN = 2_500;
+const COST_BYTES_COLLIDING = 100;
 
 /** S10: a claim is found true if, and only if, the rows are those of the history that it is of. */
 export function checkClaim(
@@ -55,8 +63,10 @@ export function checkUntouched(before: RowSet, rows: readonly SnapshotRow[]): vo
 }
 
 /** S10, S11: it ends, and costs no more than what differs. */
-export function checkCost({ rounds, bytes, rows }: ExchangeCost): void {
-  if (rounds > ROUNDS_MAX || bytes > COST_BYTES_BASE + rows * COST_BYTES_ROW) {
+export function checkCost({ rounds, bytes, rows, guessed, colliding }: ExchangeCost): void {
+  const bytesMax = COST_BYTES_BASE + guessed * COST_BYTES_GUESS +
+    rows * (colliding > 0 ? COST_BYTES_HIDDEN : COST_BYTES_ROW) + colliding * COST_BYTES_COLLIDING;
+  if (rounds > ROUNDS_MAX || bytes > bytesMax) {
     broken(`${rounds} rounds and ${bytes} bytes for ${rows} rows`);
   }
 }

@@ -34,7 +34,11 @@ export function numbersOf(bytes: Uint8Array): bigint[] {
 }
 
 /** The definition of a sketch, word for word: signed sums of powers, of numbers of any kind. */
-export function sketchOf(plus: readonly bigint[], minus: readonly bigint[], words: number) {
+export function sketchOf(
+  plus: readonly bigint[],
+  minus: readonly bigint[],
+  words: number,
+): Uint8Array {
   const sums: bigint[] = [];
   for (let power = 1n; power <= words; power++) {
     let sum = 0n;
@@ -85,7 +89,8 @@ export function resisting(prng: Prng, count: number, attempts: number): bigint[]
 
 function powerOf(value: bigint, exponent: bigint): bigint {
   let result = 1n;
-  for (let base = value % PRIME, left = exponent; left > 0n; left >>= 1n) {
+  let base = value % PRIME;
+  for (let left = exponent; left > 0n; left >>= 1n) {
     if (left & 1n) result = result * base % PRIME;
     base = base * base % PRIME;
   }

@@ -40,7 +40,14 @@ const task = collection(
 
 const star = collection(
   "star",
-  v.object({ name: v.string(), kind: v.string(), magnitude: v.number() }),
+  v.object({
+    name: v.string(),
+    kind: v.string(),
+    magnitude: v.number(),
+    /** Where it stands, in hours and in degrees. */
+    ascension: v.number(),
+    declination: v.number(),
+  }),
   { builtins: false },
 );
 
@@ -121,8 +128,21 @@ export function titleProblem(title: string): string | null {
 
 /** A star as a catalogue might have it: the same for everybody who counts to this number. */
 function starOf(number: number): RecordOf<typeof star> {
-  const kind = `${"OBAFGKM".charAt(number % 7)}${number % 10}`;
-  return { name: `HD ${1_000 + number}`, kind, magnitude: (number * 37 % 1_200) / 100 };
+  const [first, second, third] = [1, 2, 3].map((power) => scattered(number, power));
+  return {
+    name: `HD ${1_000 + number}`,
+    kind: `${"OBAFGKM".charAt(number % 7)}${number % 10}`,
+    magnitude: (first as number) % 1_200 / 100,
+    ascension: (second as number) % 240_000 / 10_000,
+    declination: (third as number) % 1_800_000 / 10_000 - 90,
+  };
+}
+
+/** A number without a visible order: the minimal standard generator of Park and Miller. */
+function scattered(number: number, steps: number): number {
+  let value = number + 1;
+  for (let step = 0; step < steps + 2; step++) value = value * 48_271 % 2_147_483_647;
+  return value;
 }
 
 function existing(tasks: Table<Task>, id: string): Task {
