@@ -125,6 +125,13 @@ export type { ViewChange } from "./core/view.ts";
 export type { History } from "./ui/client/history.ts";
 export type { MutationQueue } from "./ui/client/mutation_queue.ts";
 export type { ClientStatus } from "./ui/client/client_status.ts";
+export type { ExchangeProgress } from "./core/reconcile/exchange.ts";
+export type {
+  AuditReport,
+  DamagedRow,
+  Integrity,
+  ReconcileProgress,
+} from "./ui/client/reconcile_report.ts";
 export type { StorageReport } from "./ui/client/storage_report.ts";
 export {
   type Changes,

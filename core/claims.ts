@@ -105,7 +105,8 @@ export class Claims {
   /** Remembers the roots of a commit that is durable. */
   committed(commits: readonly ScopeCommit[]): void {
     for (const { scope, changes, root } of commits) {
-      if (root !== undefined) this.#remember(scope, changes.at(-1)?.cursor ?? 0, root);
+      const last = changes.at(-1);
+      if (last !== undefined && root !== undefined) this.#remember(scope, last.cursor, root);
     }
   }
 

@@ -124,12 +124,12 @@ export interface Persistence {
    */
   saveRows(moves: readonly ReplicaMove[]): Promise<void>;
   /**
-   * Reads the rows again as they are stored now, for an audit; `null` when there are none. Absent where
-   * storage has nothing that could differ from what it was given.
+   * Reads the rows again as they are stored now, for an audit; `null` when there are none, `undefined`
+   * where storage cannot do that.
    *
    * @throws {DriftlessError} `store_failed` when they cannot be read
    */
-  readRows?(): Promise<Replica | null>;
+  readRows?(): Promise<Replica | null | undefined>;
   /** Lets go of the storage. */
   close(): Promise<void>;
 }

@@ -113,6 +113,9 @@ function vendored(file: string, assets: InitOptions["assets"]): Source {
     imports[name] = `./vendor/${path}`;
     vendor[`vendor/${path}`] = body;
   }
+  // The client loads it by itself, from beside.
+  const lazy = assets["/_driftless/reconcile.js"]?.body;
+  if (typeof lazy === "string") vendor["vendor/reconcile.js"] = lazy;
   // What browsers load has no types, so there is nothing to check against.
   return { start, config: configOf(start, imports, {}, "--no-check "), vendor };
 }

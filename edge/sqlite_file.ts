@@ -86,7 +86,8 @@ export class SqliteFile implements Store {
   }
 
   transaction<T>(work: () => T): T {
-    invariant(this.#transaction === undefined && !this.#isReading, "a transaction is not nested");
+    invariant(this.#transaction === undefined, "a transaction is not nested");
+    invariant(!this.#isReading, "a transaction does not begin inside a read");
     // Left over only when an earlier ROLLBACK failed too.
     this.#rollback();
     this.#writes.begin.run();
@@ -123,7 +124,9 @@ export class SqliteFile implements Store {
     this.#isReading = true;
     try {
       this.#trees.begin();
-      return work();
+      const result = work();
+      invariant(!(result instanceof Promise), "the work of a read is synchronous");
+      return result;
     } finally {
       this.#isReading = false;
       this.#trees.committed();

@@ -46,10 +46,7 @@ export function checkScopeNumber(scope: number): void {
 export class SqliteNodes {
   readonly #reads: Reads;
   readonly #writes: Writes;
-  readonly #bytesMax: number;
-  /** As committed, by number in the file, the least recently used first. */
-  readonly #cache = new Map<number, Uint8Array>();
-  #cachedBytes = 0;
+  readonly #cache: NodeCache;
   /** What the transaction wrote; `null` for a node that was taken away. */
   readonly #written = new Map<number, Uint8Array | null>();
   #dataVersion = -1;
@@ -58,12 +55,7 @@ export class SqliteNodes {
   constructor(reads: Reads, writes: Writes, bytesMax: number = NODE_CACHE_BYTES_MAX) {
     this.#reads = reads;
     this.#writes = writes;
-    this.#bytesMax = bytesMax;
-  }
-
-  /** Bytes in memory that are as committed. */
-  get cachedBytes(): number {
-    return this.#cachedBytes;
+    this.#cache = new NodeCache(bytesMax);
   }
 
   /** The nodes of one scope; good as long as this is. */
@@ -92,10 +84,7 @@ export class SqliteNodes {
 
   /** The transaction is committed. */
   committed(): void {
-    for (const [node, bytes] of this.#written) {
-      if (bytes === null) this.#forget(node);
-      else this.#keep(node, bytes);
-    }
+    for (const [node, bytes] of this.#written) this.#cache.set(node, bytes);
     this.#written.clear();
     this.#isView = false;
   }
@@ -103,7 +92,7 @@ export class SqliteNodes {
   /** The transaction is undone, or nobody knows: only the file says what is there. */
   rolledBack(): void {
     this.#written.clear();
-    this.#clear();
+    this.#cache.clear();
     this.#isView = false;
   }
 
@@ -112,11 +101,10 @@ export class SqliteNodes {
     const first = firstNodeOf(scope);
     const end = first + SCOPE_NODES;
     this.#writes.dropNodes.run(first, end);
-    for (const node of [...this.#written.keys(), ...this.#cache.keys()]) {
-      if (node < first || node >= end) continue;
-      this.#written.delete(node);
-      this.#forget(node);
+    for (const node of this.#written.keys()) {
+      if (node >= first && node < end) this.#written.delete(node);
     }
+    this.#cache.clear();
   }
 
   #get(node: number): Uint8Array | undefined {
@@ -124,37 +112,65 @@ export class SqliteNodes {
     if (written !== undefined) return written ?? undefined;
     if (!this.#isView) this.#refresh();
     const cached = this.#cache.get(node);
-    const bytes = cached ?? this.#reads.node.get(node)?.bytes as Uint8Array | undefined;
-    if (bytes !== undefined) this.#keep(node, bytes);
+    if (cached !== undefined) return cached;
+    const bytes = this.#reads.node.get(node)?.bytes as Uint8Array | undefined;
+    if (bytes !== undefined) this.#cache.set(node, bytes);
     return bytes;
   }
 
   /** Forgets what another connection may have changed. */
   #refresh(): void {
     const version = this.#reads.dataVersion.get()?.data_version as number;
-    if (version !== this.#dataVersion) this.#clear();
+    if (version !== this.#dataVersion) this.#cache.clear();
     this.#dataVersion = version;
   }
+}
 
-  #keep(node: number, bytes: Uint8Array): void {
-    this.#forget(node);
-    this.#cache.set(node, bytes);
-    this.#cachedBytes += bytes.length;
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cachedBytes <= this.#bytesMax) break;
-      this.#forget(oldest);
+/**
+ * Nodes in two generations: what is used moves to the younger one; when that has half of the bytes,
+ * the older one is forgotten. A map in the order of use would be slow here: its beginning is full of
+ * holes, and every look for the oldest entry goes over them.
+ */
+export class NodeCache {
+  readonly #bytesMax: number;
+  #young = new Map<number, Uint8Array>();
+  #old = new Map<number, Uint8Array>();
+  #youngBytes = 0;
+
+  /** @param bytesMax bytes of all nodes together */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get(node: number): Uint8Array | undefined {
+    const bytes = this.#young.get(node);
+    if (bytes !== undefined) return bytes;
+    const old = this.#old.get(node);
+    if (old !== undefined) this.set(node, old);
+    return old;
+  }
+
+  /** With `null` the node is forgotten. */
+  set(node: number, bytes: Uint8Array | null): void {
+    this.#youngBytes -= this.#young.get(node)?.length ?? 0;
+    if (bytes === null) {
+      this.#young.delete(node);
+      this.#old.delete(node);
+      return;
     }
+    this.#youngBytes += bytes.length;
+    if (this.#youngBytes > this.#bytesMax / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#youngBytes = bytes.length;
+    }
+    this.#young.set(node, bytes);
+    this.#old.delete(node);
   }
 
-  #forget(node: number): void {
-    const bytes = this.#cache.get(node);
-    if (bytes === undefined) return;
-    this.#cache.delete(node);
-    this.#cachedBytes -= bytes.length;
-  }
-
-  #clear(): void {
-    this.#cache.clear();
-    this.#cachedBytes = 0;
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+    this.#youngBytes = 0;
   }
 }

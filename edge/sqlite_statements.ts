@@ -34,7 +34,7 @@ const READS = {
   written: `SELECT entity, id, live, cursor, stamps, json FROM rows
       WHERE scope = ? AND live = 1 AND cursor > ?
     UNION ALL SELECT entity, id, live, cursor, stamps, json FROM rows
-      WHERE scope = ? AND live = 0 AND cursor > ? ORDER BY cursor LIMIT ?`,
+      WHERE scope = ? AND live = 0 AND cursor > ? ORDER BY cursor, entity, id LIMIT ?`,
   node: "SELECT bytes FROM nodes WHERE node = ?",
   nodes: "SELECT node, bytes FROM nodes WHERE node > ? AND node < ? ORDER BY node LIMIT ?",
   appVersion: "SELECT value FROM meta WHERE name = 'app_version'",
@@ -57,14 +57,16 @@ const WRITES = {
   head: "UPDATE scopes SET cursor = ?, floor = ?, time = ?, tree = ? WHERE scope = ?",
   change: `INSERT INTO changes (scope, cursor, entity, id, op, time, json)
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-  row: `INSERT OR REPLACE INTO rows (scope, entity, id, live, cursor, stamps, json)
-    VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  row: `INSERT INTO rows (scope, entity, id, live, cursor, stamps, json)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET live = excluded.live,
+    cursor = excluded.cursor, stamps = excluded.stamps, json = excluded.json`,
   client: `INSERT OR REPLACE INTO clients (scope, client, principal, last_seq, time)
     VALUES (?, ?, ?, ?, ?)`,
   outcome:
     `INSERT OR REPLACE INTO outcomes (scope, time, mutation, client, seq, cursor, code, error)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  node: "INSERT OR REPLACE INTO nodes (node, bytes) VALUES (?, ?)",
+  node: `INSERT INTO nodes (node, bytes) VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET bytes = excluded.bytes`,
   dropNode: "DELETE FROM nodes WHERE node = ?",
   dropNodes: "DELETE FROM nodes WHERE node >= ? AND node < ?",
   trimChanges: "DELETE FROM changes WHERE scope = ? AND cursor <= ?",

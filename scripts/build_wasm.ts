@@ -32,7 +32,7 @@ export function assemble(fragments: readonly string[]): Uint8Array {
   binaryen.setShrinkLevel(0);
   binaryen.setFlexibleInlineMaxSize(INLINE_SIZE_MAX);
   binaryen.setOneCallerInlineMaxSize(INLINE_SIZE_MAX);
-  const module = binaryen.parseText(`(module\n${fragments.join("\n")}\n)`);
+  const module = parsed(`(module\n${fragments.join("\n")}\n)`);
   try {
     module.setFeatures(FEATURES);
     if (!module.validate()) throw new Error("Cannot assemble the module: it is not valid");
@@ -60,6 +60,16 @@ export function embedded(bytes: Uint8Array): string {
 export const kernelBytes: string = /* ${bytes.length} bytes */
 ${lines.join(" +\n")};
 `;
+}
+
+function parsed(text: string): binaryen.Module {
+  try {
+    return binaryen.parseText(text);
+  } catch (error) {
+    // What binaryen throws is no Error; a line counts from the first of all fragments.
+    const { message } = error as { message: string };
+    throw new Error(`Cannot assemble the module: ${message}`, { cause: error });
+  }
 }
 
 async function main(args: readonly string[]): Promise<number> {

@@ -21,6 +21,7 @@ type Hash = (
   ]
 ) => void;
 
+const CONSTANTS_AT = 0x3c0;
 const KEY_AT = 0x3e0;
 const ENDS_AT = 0x11000;
 const DIGESTS_AT = 0x15000;
@@ -41,46 +42,6 @@ const KEYED = 16;
 const CONTEXT = 32;
 const MATERIAL = 64;
 
-/** Where a message without a key starts: the fractions of the square roots of 2, 3, 5, … 19. */
-const CONSTANTS = Uint8Array.of(
-  ...[
-    0x67,
-    0xe6,
-    0x09,
-    0x6a,
-    0x85,
-    0xae,
-    0x67,
-    0xbb,
-    0x72,
-    0xf3,
-    0x6e,
-    0x3c,
-    0x3a,
-    0xf5,
-    0x4f,
-    0xa5,
-  ],
-  ...[
-    0x7f,
-    0x52,
-    0x0e,
-    0x51,
-    0x8c,
-    0x68,
-    0x05,
-    0x9b,
-    0xab,
-    0xd9,
-    0x83,
-    0x1f,
-    0x19,
-    0xcd,
-    0xe0,
-    0x5b,
-  ],
-);
-
 /** The half of a kernel that hashes. `memory` is all of the module's. */
 export function blake3Calls(
   exports: WebAssembly.Exports,
@@ -90,11 +51,11 @@ export function blake3Calls(
   return {
     hashAll(messages, ends, key) {
       checkMessages(messages, ends, key);
-      return key ? lanes.hashAll(messages, ends, key, KEYED) : lanes.hashAll(messages, ends);
+      return lanes.hashAll(messages, ends, key, key ? KEYED : 0);
     },
     deriveKey(context, material) {
       const words = contextBytes(context, material);
-      return lanes.hash(material, lanes.hash(words, CONSTANTS, CONTEXT), MATERIAL);
+      return lanes.hash(material, lanes.hash(words, undefined, CONTEXT), MATERIAL);
     },
   };
 }
@@ -103,33 +64,36 @@ class Lanes {
   readonly #hash: Hash;
   readonly #memory: Uint8Array;
   readonly #ends: Uint32Array;
+  /** What stands in the place of a key where there is none. */
+  readonly #constants: Uint8Array;
 
   constructor(hash: Hash, memory: Uint8Array) {
     this.#hash = hash;
     this.#memory = memory;
     this.#ends = new Uint32Array(memory.buffer, ENDS_AT, BATCH_MESSAGES_MAX);
+    this.#constants = memory.slice(CONSTANTS_AT, CONSTANTS_AT + DIGEST_BYTES);
   }
 
   /** The digest of one message, of any length. */
-  hash(message: Uint8Array, key: Uint8Array, flags: number): Uint8Array {
+  hash(message: Uint8Array, key: Uint8Array | undefined, flags: number): Uint8Array {
     if (message.length <= CHUNK_BYTES) {
       return this.hashAll(message, Uint32Array.of(message.length), key, flags);
     }
-    this.#memory.set(key, KEY_AT);
+    this.#memory.set(key ?? this.#constants, KEY_AT);
     return this.#tree(message, flags);
   }
 
   hashAll(
     messages: Uint8Array,
     ends: Uint32Array,
-    key: Uint8Array = CONSTANTS,
-    flags = 0,
+    key: Uint8Array | undefined,
+    flags: number,
   ): Uint8Array {
-    this.#memory.set(key, KEY_AT);
+    this.#memory.set(key ?? this.#constants, KEY_AT);
     const staged = this.#stage(0, 0, ends);
-    return staged === ends.length
-      ? this.#batch(messages, staged, flags).slice()
-      : this.#batches(messages, ends, flags);
+    if (staged < ends.length) return this.#batches(messages, ends, flags);
+    this.#batch(messages, staged, flags);
+    return this.#memory.slice(DIGESTS_AT, DIGESTS_AT + staged * DIGEST_BYTES);
   }
 
   #batches(messages: Uint8Array, ends: Uint32Array, flags: number): Uint8Array {
@@ -140,7 +104,8 @@ class Lanes {
       const count = Math.max(staged, 1);
       const to = ends[first + count - 1] ?? from;
       const part = messages.subarray(from, to);
-      const made = staged > 0 ? this.#batch(part, staged, flags) : this.#tree(part, flags);
+      if (staged > 0) this.#batch(part, staged, flags);
+      const made = staged > 0 ? this.#digests(staged) : this.#tree(part, flags);
       digests.set(made, first * DIGEST_BYTES);
       first += count;
       from = to;
@@ -148,10 +113,10 @@ class Lanes {
     return digests;
   }
 
-  /** The digests of messages whose ends are staged; they lie in the module's memory. */
-  #batch(messages: Uint8Array, count: number, flags: number): Uint8Array {
+  /** Hashes messages whose ends are staged. */
+  #batch(messages: Uint8Array, count: number, flags: number): void {
     this.#memory.set(messages, MESSAGES_AT);
-    return this.#digests(count, 0, 0, flags, CHUNK_START, CHUNK_END | ROOT);
+    this.#call(count, 0, 0, flags, CHUNK_START, CHUNK_END | ROOT);
   }
 
   /** Writes the ends of a batch, and says how many there are: none before a message of many chunks. */
@@ -173,8 +138,8 @@ class Lanes {
     for (let at = 0; at < message.length; at += BATCH_BYTES_MAX) {
       const part = message.subarray(at, at + BATCH_BYTES_MAX);
       const [count, chunk] = [this.#copyIn(part, CHUNK_BYTES), at / CHUNK_BYTES];
-      const made = this.#digests(count, chunk, 1, flags, CHUNK_START, CHUNK_END);
-      nodes.set(made, chunk * DIGEST_BYTES);
+      this.#call(count, chunk, 1, flags, CHUNK_START, CHUNK_END);
+      nodes.set(this.#digests(count), chunk * DIGEST_BYTES);
     }
     while (nodes.length > DIGEST_BYTES) nodes = this.#parents(nodes, flags);
     return nodes;
@@ -188,8 +153,8 @@ class Lanes {
     for (let at = 0; at < paired; at += BATCH_BYTES_MAX) {
       const part = nodes.subarray(at, Math.min(at + BATCH_BYTES_MAX, paired));
       const count = this.#copyIn(part, PAIR_BYTES);
-      const last = nodes.length === PAIR_BYTES ? ROOT : 0;
-      parents.set(this.#digests(count, 0, 0, flags | PARENT, 0, last), at / 2);
+      this.#call(count, 0, 0, flags | PARENT, 0, nodes.length === PAIR_BYTES ? ROOT : 0);
+      parents.set(this.#digests(count), at / 2);
     }
     return parents;
   }
@@ -203,15 +168,19 @@ class Lanes {
     return count;
   }
 
-  #digests(
+  #call(
     count: number,
     chunk: number,
     step: number,
     flags: number,
     first: number,
     last: number,
-  ): Uint8Array {
+  ): void {
     this.#hash(MESSAGES_AT, ENDS_AT, count, DIGESTS_AT, chunk, step, flags, first, last);
+  }
+
+  /** Of the call before, in the module's memory. */
+  #digests(count: number): Uint8Array {
     return this.#memory.subarray(DIGESTS_AT, DIGESTS_AT + count * DIGEST_BYTES);
   }
 }

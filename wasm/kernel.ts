@@ -9,28 +9,37 @@ let opened: LoadedKernel | undefined;
 
 /** The kernel, compiled at once: for Deno, Bun and Node. Everybody gets the same one. */
 export function kernelSync(): LoadedKernel {
+  if (opened !== undefined) return opened;
+  let module: WebAssembly.Module;
   try {
-    return opened ??= kernelOf(new WebAssembly.Module(embeddedBytes()));
+    module = new WebAssembly.Module(embeddedBytes());
   } catch {
     return plainKernel;
   }
+  return opened = kernelOf(module);
 }
 
 /** The kernel for pages, compiled in the background: some browsers refuse to do it at once. */
 export async function openKernel(): Promise<LoadedKernel> {
+  if (opened !== undefined) return opened;
+  let module: WebAssembly.Module;
   try {
-    return opened ??= kernelOf(await WebAssembly.compile(embeddedBytes()));
+    module = await WebAssembly.compile(embeddedBytes());
   } catch {
     // There is no SIMD, or no WebAssembly, or the page's policy forbids it.
     return plainKernel;
   }
+  return opened ??= kernelOf(module);
 }
 
 /** The kernel of a module that the platform has compiled: for Workers, from `kernel.wasm`. */
 export function kernelOf(module: WebAssembly.Module): LoadedKernel {
   const { exports } = new WebAssembly.Instance(module);
+  if (!(exports["memory"] instanceof WebAssembly.Memory)) {
+    throw new TypeError("Cannot use the module: it is not the kernel");
+  }
   // The memory never grows, so one view of it serves for good.
-  const memory = new Uint8Array((exports["memory"] as WebAssembly.Memory).buffer);
+  const memory = new Uint8Array(exports["memory"].buffer);
   return {
     kind: "simd",
     ...blake3Calls(exports, memory),

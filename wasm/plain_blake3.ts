@@ -49,13 +49,7 @@ const START: Chain = Uint32Array.of(
 const PERMUTATION: readonly number[] = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8];
 
 /** The order in which each round takes the words. */
-const SCHEDULE: readonly number[] = scheduleOf(ROUNDS);
-
-/** The columns of the state, then its diagonals: four words each. */
-const QUARTERS: readonly number[] = [
-  ...[0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15],
-  ...[0, 5, 10, 15, 1, 6, 11, 12, 2, 7, 8, 13, 3, 4, 9, 14],
-];
+const SCHEDULE: Uint8Array = scheduleOf(ROUNDS);
 
 /** `Kernel.hashAll`. */
 export function hashAll(messages: Uint8Array, ends: Uint32Array, key?: Uint8Array): Uint8Array {
@@ -116,50 +110,59 @@ function compress({ chain, words, chunk, bytes, flags }: Compression): Chain {
   state[13] = chunk / 2 ** 32;
   state[14] = bytes;
   state[15] = flags;
-  for (let at = 0; at < SCHEDULE.length; at += 2) {
-    mix(state, at * 2 % QUARTERS.length, word(words, SCHEDULE, at), word(words, SCHEDULE, at + 1));
+  for (let at = 0; at < SCHEDULE.length; at += 16) {
+    mix(state, 0, 4, 8, 12, words, at);
+    mix(state, 1, 5, 9, 13, words, at + 2);
+    mix(state, 2, 6, 10, 14, words, at + 4);
+    mix(state, 3, 7, 11, 15, words, at + 6);
+    mix(state, 0, 5, 10, 15, words, at + 8);
+    mix(state, 1, 6, 11, 12, words, at + 10);
+    mix(state, 2, 7, 8, 13, words, at + 12);
+    mix(state, 3, 4, 9, 14, words, at + 14);
   }
   const out = new Uint32Array(8);
   for (let index = 0; index < 8; index++) {
-    out[index] = (state[index] ?? 0) ^ (state[index + 8] ?? 0);
+    out[index] = state[index]! ^ state[index + 8]!;
   }
   return out;
 }
 
-/** Mixes two words of the message into the four words of the state that a quarter names. */
-function mix(state: Uint32Array, quarter: number, first: number, second: number): void {
-  let a = word(state, QUARTERS, quarter);
-  let b = word(state, QUARTERS, quarter + 1);
-  let c = word(state, QUARTERS, quarter + 2);
-  let d = word(state, QUARTERS, quarter + 3);
-  a = (a + b + first) | 0;
+/** Mixes the next two words of the schedule into four words of the state: a column or a diagonal. */
+function mix(
+  state: Uint32Array,
+  first: number,
+  second: number,
+  third: number,
+  fourth: number,
+  words: Uint32Array,
+  at: number,
+): void {
+  let a = state[first]!;
+  let b = state[second]!;
+  let c = state[third]!;
+  let d = state[fourth]!;
+  a = (a + b + words[SCHEDULE[at]!]!) | 0;
   d = rotated(d ^ a, 16);
   c = (c + d) | 0;
   b = rotated(b ^ c, 12);
-  a = (a + b + second) | 0;
+  a = (a + b + words[SCHEDULE[at + 1]!]!) | 0;
   d = rotated(d ^ a, 8);
   c = (c + d) | 0;
   b = rotated(b ^ c, 7);
-  state[QUARTERS[quarter] ?? 0] = a;
-  state[QUARTERS[quarter + 1] ?? 0] = b;
-  state[QUARTERS[quarter + 2] ?? 0] = c;
-  state[QUARTERS[quarter + 3] ?? 0] = d;
+  state[first] = a;
+  state[second] = b;
+  state[third] = c;
+  state[fourth] = d;
 }
 
 function rotated(value: number, right: number): number {
   return value >>> right | value << 32 - right;
 }
 
-function word(words: Uint32Array, order: readonly number[], at: number): number {
-  return words[order[at] ?? 0] ?? 0;
-}
-
-function scheduleOf(rounds: number): readonly number[] {
-  let order = PERMUTATION.map((_, index) => index);
-  const schedule: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    schedule.push(...order);
-    order = PERMUTATION.map((from) => order[from] ?? 0);
+function scheduleOf(rounds: number): Uint8Array {
+  const schedule = Uint8Array.from({ length: rounds * 16 }, (_, at) => at);
+  for (let at = 16; at < schedule.length; at++) {
+    schedule[at] = schedule[at - at % 16 - 16 + PERMUTATION[at % 16]!]!;
   }
   return schedule;
 }

@@ -16,8 +16,8 @@
  * 3. What was found is summed again and must give every word of the sketch.
  *
  * The work is bounded: an attempt to split degree d costs d^2, and a decoding of m words may spend
- * WORK_BASE + WORK_SQUARE * m^2. Honest elements need a fourth of it; elements that were searched for
- * to resist every attempt end in `null`, like an overfull sketch.
+ * WORK_BASE + WORK_SQUARE * m^2. Honest elements need half of it at the most; elements that were
+ * searched for to resist every attempt end in `null`, like an overfull sketch.
  */
 import type { Difference } from "./kernel_port.ts";
 import { commonWords, isSurplus, numberCount, WORD_BYTES, wordsOf } from "./sketch_port.ts";
@@ -25,7 +25,7 @@ import { commonWords, isSurplus, numberCount, WORD_BYTES, wordsOf } from "./sket
 const PRIME = (1n << 61n) - 1n;
 /** Squarings from x to x^(p-1)/2; one more gives x^p. */
 const SQUARINGS = 59;
-const WORK_BASE = 4_096;
+const WORK_BASE = 1_024;
 const WORK_SQUARE = 4;
 
 /** Coefficients, or other numbers of the field, the lowest power first. */
@@ -68,10 +68,10 @@ export function addSketch(sketch: Uint8Array, other: Uint8Array, sign: 1 | -1): 
  * sides ascending.
  *
  * `null` when the sketch is overfull or none at all: words that are not reduced, a `surplus` that is
- * no integer or larger than the number of words, and everything that no difference of at most m
- * elements adds up to. An overfull sketch of m words can pass for a difference of m elements by chance,
- * a of them in plus and b in minus, once in about a! b! times: whoever decodes fewer than 8 words, or
- * cannot do with once in 10^9, looks up whether the elements are there.
+ * no integer or larger than the number of words, everything that no difference of at most m elements
+ * adds up to, and what is too much work. By chance an overfull sketch of m words is also that of a
+ * difference of m elements, a in plus and b in minus, once in about a! b! times: 576 for 8 words,
+ * 10^9 for 16. Whoever decodes so few has to look up the elements of a result that uses every word.
  */
 export function decode(sketch: Uint8Array, surplus: number): Difference | null {
   const words = wordsOf(sketch);

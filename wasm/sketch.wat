@@ -786,7 +786,7 @@
     (then (return (i32.const -1))))
   (global.set $sketch_work
     (i32.add
-      (i32.const 4096)
+      (i32.const 1024)
       (i32.shl (i32.mul (local.get $words) (local.get $words)) (i32.const 2))))
   ;; The smaller one first: an overfull sketch is found out on it for less.
   (if (i32.eqz (call $sketch_roots (i32.const 0x1a00) (local.get $order)))

@@ -28,6 +28,7 @@ import {
   MISMATCHES_MAX,
   PROBE_ELEMENTS,
   RECONCILE_FRAME_BYTES_MAX,
+  REQUESTS_AT_ONCE_MAX,
   REQUESTS_MAX,
   ROUNDS_MAX,
   SALT_BYTES,
@@ -290,7 +291,8 @@ export class Exchange {
     this.#isCut = false;
     const groups = this.#search.next(Math.max(tree.count, newest.count));
     const nodes = this.#drill?.open ?? [];
-    const isTooLong = this.#round >= ROUNDS_MAX || this.#requests >= REQUESTS_MAX;
+    const isTooLong = this.#round >= ROUNDS_MAX ||
+      this.#requests > REQUESTS_MAX - REQUESTS_AT_ONCE_MAX;
     if (groups === undefined || nodes.length > DRILL_OPEN_MAX || isTooLong) return this.#giveUp();
     if (groups.length + nodes.length + this.#wants.length > 0) return this.#ask(groups, nodes);
     if (this.#told < newest.cursor) return this.#sendProbe({ since: true, count: tree.count });
@@ -304,9 +306,8 @@ export class Exchange {
   /** All that was found is there, and the roots still differ. */
   #searchAgain(): readonly Uint8Array[] {
     const { kernel, random, rows } = this.#start;
-    if (this.#isHidden || this.#search.isBlind) {
-      this.#isHidden = false;
-      this.#search.isBlind = false;
+    if (this.#isHidden || this.#rows.isUnclear || this.#search.isBlind) {
+      this.#isHidden = this.#rows.isUnclear = this.#search.isBlind = false;
       this.#drill = new DrillDown(kernel, random.bytes(SALT_BYTES));
       return this.#ask([], this.#drill.open);
     }

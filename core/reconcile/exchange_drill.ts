@@ -7,7 +7,15 @@
 import type { Kernel } from "../ports.ts";
 import type { NodeDigests } from "../wire/reconcile_gen.ts";
 import { type DrilledNode, joinDigests, shortDigests, TAG_BYTES, textsOf } from "./drilling.ts";
-import { firstChildOf, LEAF_ROWS_MAX, NODES_MAX, RADIX } from "./node_bytes.ts";
+import {
+  firstChildOf,
+  LEAF_ROWS_MAX,
+  LEVEL_BITS,
+  levelOf,
+  NODES_MAX,
+  prefixOf,
+  RADIX,
+} from "./node_bytes.ts";
 import { areEqualBytes } from "./readable.ts";
 import type { RowTree, TreeRow } from "./row_tree.ts";
 
@@ -33,10 +41,10 @@ export class DrillDown {
   /** What to ask of a node. */
   drilled(tree: RowTree, node: number): DrilledNode {
     const own = tree.children(node);
-    const isTagged = "rows" in own &&
-      (own.rows.length <= LEAF_ROWS_MAX || this.#open.get(node) === true);
-    if (isTagged) this.#tagged.add(node);
-    return isTagged ? { node, tags: this.#tagsOf(own.rows) } : { node };
+    const isFew = "rows" in own && own.rows.length <= LEAF_ROWS_MAX;
+    if (!isFew && this.#open.get(node) === false) return { node };
+    this.#tagged.add(node);
+    return { node, tags: this.#tagsOf(rowsBelow(tree, node)) };
   }
 
   /** Goes on below a node, or tells the client's rows that are gone from it. */
@@ -62,14 +70,19 @@ export class DrillDown {
   }
 
   #gone(tree: RowTree, node: number, absent: Uint8Array): readonly TreeRow[] {
-    const own = tree.children(node);
-    if (!("rows" in own) || absent.length === 0) return [];
-    const tags = textsOf(this.#tagsOf(own.rows));
+    if (absent.length === 0) return [];
+    const own = rowsBelow(tree, node);
+    const tags = textsOf(this.#tagsOf(own));
     const isAbsent = new Set(textsOf(absent));
-    return own.rows.filter((_, index) => isAbsent.has(tags[index] as string));
+    return own.filter((_, index) => isAbsent.has(tags[index] as string));
   }
 
   #tagsOf(rows: readonly TreeRow[]): Uint8Array {
     return shortDigests(this.#kernel, this.salt, joinDigests(rows));
   }
+}
+
+function rowsBelow(tree: RowTree, node: number): TreeRow[] {
+  const level = levelOf(node);
+  return [...tree.rows(level * LEVEL_BITS, prefixOf(node, level))];
 }

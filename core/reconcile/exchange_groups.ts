@@ -87,22 +87,25 @@ export class GroupSearch {
 
   /** Groups to ask for now; `undefined` when they are too many. */
   next(rows: number): readonly Groups[] | undefined {
-    const density = this.#share === 0 ? 0 : this.#found / this.#share;
-    let elements = this.#found;
+    const perKey = this.#share === 0 ? 0 : 1 / this.#share;
+    // Updates come in pairs, so what was found is within twice this of what was to be expected.
+    const doubt = 2 * Math.sqrt(2 * this.#found);
+    let surely = this.#found;
     for (const { bits, index, surplus, rows } of this.#failures) {
       if (bits === GROUP_BITS_MAX || rows <= SKETCH_WORDS_MAX) {
         this.isBlind = true;
         continue;
       }
-      const expected = Math.max(SKETCH_WORDS_MAX + 1, Math.abs(surplus), density * 2 ** -bits);
-      elements += expected;
-      const deeper = Math.min(GROUP_BITS_MAX, bits + bitsFor(expected));
+      const share = perKey * 2 ** -bits;
+      const least = Math.max(SKETCH_WORDS_MAX + 1, Math.abs(surplus));
+      surely += Math.max(least, (this.#found - doubt) * share);
+      const deeper = Math.min(GROUP_BITS_MAX, bits + bitsFor(Math.max(least, this.#found * share)));
       const count = 2 ** (deeper - bits);
       this.#open.push({ bits: deeper, from: index * count, count });
     }
     this.#failures = [];
     const open = this.#open.reduce((sum, { count }) => sum + count, 0);
-    return open > GROUPS_OPEN_MAX || isTooMuch(elements, rows) ? undefined : this.#open;
+    return open > GROUPS_OPEN_MAX || isTooMuch(surely, rows) ? undefined : this.#open;
   }
 
   /** Takes groups out of those that are open; false when they are not. */

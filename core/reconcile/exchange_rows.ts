@@ -26,6 +26,8 @@ export class ExchangeRows {
   readonly #facts = new Map<string, Fact>();
   /** What the tree does not have yet. */
   #pending: RowChange[] = [];
+  /** Whether several rows had an element that one of them should lose. */
+  isUnclear = false;
 
   /** `tree` is the client's, kept in `nodes`; neither is changed. */
   constructor(tree: RowTree, nodes: TreeNodes) {
@@ -56,11 +58,9 @@ export class ExchangeRows {
   /** That rows with these elements are gone, and which they are. */
   remove(elements: readonly Uint8Array[], cursor: number): TreeRow[] {
     const { tree } = this;
-    // Of several rows with one element nobody knows which one is gone.
-    const found = elements.map((element) => tree.find(element)).filter(({ length }) =>
-      length === 1
-    );
-    const rows = found.flat();
+    const found = elements.map((element) => tree.find(element));
+    this.isUnclear ||= found.some(({ length }) => length > 1);
+    const rows = found.filter(({ length }) => length === 1).flat();
     for (const row of rows) this.drop(row, cursor);
     return rows;
   }

@@ -16,7 +16,8 @@ import {
   isInternal,
   LEVEL_BITS,
   RADIX,
-  rowsOf,
+  rowDigestsOf,
+  rowHashesOf,
   sketchOf,
   WORD_BYTES,
 } from "./node_bytes.ts";
@@ -89,7 +90,7 @@ export class GroupSums {
   }
 
   #addRows(bytes: Uint8Array): void {
-    const rows = rowsOf(bytes);
+    const rows = { hashes: rowHashesOf(bytes), digests: rowDigestsOf(bytes) };
     const count = countOf(bytes);
     for (let row = 0; row < count; row++) {
       const high = highAt(rows.hashes, row * HASH_BYTES);

@@ -13,7 +13,7 @@ import { grown, HashedChanges } from "./row_hash.ts";
 export const SORTED_ROWS_MAX = 2 ** 20;
 
 const FIRST_ROWS = 8;
-const NO_ROWS: RowTable = rowsOf(new Uint8Array(8));
+const NO_ROWS: RowTable = /* @__PURE__ */ rowsOf(new Uint8Array(8));
 
 /** Changes in the order of their hashes; where those are equal, as they came. */
 export class SortedChanges {

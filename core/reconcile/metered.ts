@@ -9,6 +9,8 @@ export type Spend = (work: number) => number;
 
 /** What every step costs, whatever it finds, in microseconds of work. */
 export const STEP_WORK = 100;
+/** Bytes of a request that cost one microsecond more: they are read before they make sense. */
+export const WORK_BYTES = 64;
 
 /**
  * The reply to a request; or how long to wait before the next one, in milliseconds. What a step costs is
@@ -28,7 +30,7 @@ export function answerMetered(
   }
   const wait = spend(0);
   if (wait > 0) return wait;
-  spend(STEP_WORK);
+  spend(STEP_WORK + Math.floor(request.length / WORK_BYTES));
   const { reply, work } = answerReconcile(store, scope, request);
   spend(work);
   return reply;

@@ -86,11 +86,6 @@ export function levelOf(node: number): number {
   return level;
 }
 
-/** The number of the node of a prefix of 5 bits for each level. */
-export function nodeAt(level: number, prefix: number): number {
-  return (LEVEL_STARTS[level] as number) + prefix;
-}
-
 /** The prefix of a node: as many bits as its level has times 5. */
 export function prefixOf(node: number, level: number): number {
   return node - (LEVEL_STARTS[level] as number);
@@ -162,6 +157,11 @@ export function sketchOf(bytes: Uint8Array, words = SKETCH_WORDS): Uint8Array {
   return bytes.subarray(SKETCH_AT, SKETCH_AT + words * WORD_BYTES);
 }
 
+/** The hashes of a leaf's rows, in place. */
+export function rowHashesOf(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(HEAD_BYTES, HEAD_BYTES + countOf(bytes) * HASH_BYTES);
+}
+
 /** The digests of a leaf's rows, in place. */
 export function rowDigestsOf(bytes: Uint8Array): Uint8Array {
   const count = countOf(bytes);
@@ -176,11 +176,12 @@ export function rowsOf(bytes: Uint8Array, spare?: Uint32Array): RowTable {
     ? spare
     : new Uint32Array(count + 1);
   keyStarts[0] = 0;
-  for (let row = 0, at = 0; row < count; row++) {
-    keyStarts[row + 1] = at += KEY_HEAD_BYTES + readU16(keys, at) + readU16(keys, at + 2);
+  let end = 0;
+  for (let row = 0; row < count; row++) {
+    end += KEY_HEAD_BYTES + readU16(keys, end) + readU16(keys, end + 2);
+    keyStarts[row + 1] = end;
   }
-  const hashes = bytes.subarray(HEAD_BYTES, HEAD_BYTES + count * HASH_BYTES);
-  return { count, hashes, digests: rowDigestsOf(bytes), keys, keyStarts };
+  return { count, hashes: rowHashesOf(bytes), digests: rowDigestsOf(bytes), keys, keyStarts };
 }
 
 /** The bytes of both names of a row. */

@@ -172,7 +172,7 @@ class Answer {
     }
     const larger = Math.max(rows, count);
     const surplus = Math.abs(rows - count);
-    const written = 2 * Math.abs(this.#head.cursor - cursor);
+    const written = Math.min(rows + count, 2 * Math.abs(this.#head.cursor - cursor));
     // All but what is gone without a trace is told.
     if (this.#tells && sketch.length === 0 && (cursor >= this.#head.floor || rows >= count)) return;
     // Cursors only hint at how much differs: of two histories they may be far apart, and rows equal.

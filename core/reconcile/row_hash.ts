@@ -76,7 +76,7 @@ export function digestOf(kernel: Kernel, key: Uint8Array, message: Uint8Array): 
 export function writeElement(
   target: Uint8Array,
   at: number,
-  { hashes, digests }: RowTable,
+  { hashes, digests }: Pick<RowTable, "hashes" | "digests">,
   row: number,
 ): void {
   const [hash, digest] = [row * HASH_BYTES, row * DIGEST_BYTES];
@@ -203,8 +203,9 @@ export class HashedChanges implements FreshRows {
   /** Hashes what was added. */
   finish(kernel: Kernel, { key, record }: TreeKeys): void {
     const keyDigests = this.#keyMessages.hash(kernel, key);
-    for (let row = this.#hashed, at = 0; row < this.count; row++, at += DIGEST_BYTES) {
-      copyBytes(this.hashes, row * HASH_BYTES, keyDigests, at, at + HASH_BYTES);
+    for (let row = this.#hashed; row < this.count; row++) {
+      const from = (row - this.#hashed) * DIGEST_BYTES;
+      copyBytes(this.hashes, row * HASH_BYTES, keyDigests, from, from + HASH_BYTES);
     }
     this.digests.set(this.#rowMessages.hash(kernel, record), this.#hashed * DIGEST_BYTES);
     this.#hashed = this.count;

@@ -105,7 +105,11 @@ export class RowTree {
     return new RowTree(this.kernel, this.#scope, nodes);
   }
 
-  /** Puts changes in; the last one of a key counts, and what is gone need not have been there. */
+  /**
+   * Puts changes in; the last one of a key counts, and what is gone need not have been there. Nothing
+   * is written when the changes throw. When the nodes or the kernel throw, some nodes are, which
+   * `OverlayNodes` can drop.
+   */
   update(changes: Iterable<RowChange>): void {
     updateTree({ kernel: this.kernel, keys: this.#keys, nodes: this.#nodes }, changes);
   }
@@ -151,16 +155,11 @@ export class RowTree {
     node: number,
   ): { readonly digests: Uint8Array } | { readonly rows: readonly TreeRow[] } {
     const [level, prefix] = placeOf(node);
-    const found = this.#lowest(level, prefix);
-    if (found.node === node && found.bytes !== undefined && isInternal(found.bytes)) {
-      return { digests: childDigestsOf(found.bytes) };
-    }
-    const { bytes } = found;
-    return {
-      rows: bytes === undefined
-        ? []
-        : [...rowsWithin(found.node, bytes, level * LEVEL_BITS, prefix)],
-    };
+    const lowest = this.#lowest(level, prefix);
+    const { bytes } = lowest;
+    if (bytes === undefined) return { rows: [] };
+    if (isInternal(bytes)) return { digests: childDigestsOf(bytes) };
+    return { rows: [...rowsWithin(lowest.node, bytes, level * LEVEL_BITS, prefix)] };
   }
 
   /** The digests that the node's children have, or would have if it were internal: 32 times 32 bytes. */

@@ -64,8 +64,12 @@ const SPARE_ROWS_MAX = 1_024;
 /** What the last update left, if no other one runs and it was small. */
 let spare: Space | undefined;
 
-/** Puts the changes into the tree; the last one of a key counts. */
-export function updateTree(place: TreePlace, changes: Iterable<RowChange>): void {
+/** Puts the changes into the tree, so many at once; the last one of a key counts. */
+export function updateTree(
+  place: TreePlace,
+  changes: Iterable<RowChange>,
+  rowsMax: number = SORTED_ROWS_MAX,
+): void {
   const { kernel, keys } = place;
   const space = spare ?? newSpace();
   spare = undefined;
@@ -81,7 +85,7 @@ export function updateTree(place: TreePlace, changes: Iterable<RowChange>): void
   };
   for (const change of changes) {
     rows.add(change, kernel, keys);
-    if (rows.count === SORTED_ROWS_MAX) put();
+    if (rows.count === rowsMax) put();
   }
   if (rows.count > 0) put();
   if (most <= SPARE_ROWS_MAX) spare = space;

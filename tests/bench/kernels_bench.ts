@@ -3,9 +3,9 @@
  *
  *     deno task bench kernels
  *
- * The rounds alternate, so that a busy machine slows all of them; each figure is the median of its
- * rounds, and a ratio is how many times longer the other one takes. Our hashes include copying the
- * messages in and the digests out; sketches include it as well.
+ * The rounds alternate, so that a busy machine slows all of them. Each figure is the median of its
+ * rounds, with the best one beside it; a ratio is of medians, how many times longer the other one
+ * takes. Ours include copying in and out.
  */
 import { hash as nodeHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -14,6 +14,13 @@ import { createBLAKE3 } from "hash-wasm";
 import { kernelSync } from "../../wasm/kernel.ts";
 import { plainKernel } from "../../wasm/plain_kernel.ts";
 
+/** What came out, in nanoseconds. */
+interface Figure {
+  readonly name: string;
+  readonly median: number;
+  readonly best: number;
+}
+
 /** One thing that is measured. */
 interface Measured {
   readonly name: string;
@@ -21,9 +28,9 @@ interface Measured {
   readonly run: (times: number) => void;
 }
 
-const ROUNDS = 21;
-/** How long a round of one thing takes, in milliseconds. */
-const ROUND_MS = 8;
+const ROUNDS = 75;
+/** How long a round of one thing takes, in milliseconds: too short to be interrupted often. */
+const ROUND_MS = 2;
 /** Messages that are hashed in one call of ours. */
 const BATCH = 1_000;
 
@@ -46,13 +53,14 @@ function printHashes(length: number): void {
   const repeated = (run: () => unknown) => (times: number) => {
     for (let left = times; left > 0; left--) run();
   };
-  const figures = mediansNs([
-    {
-      name: batch > 1 ? `module, ${batch} at a time` : "module",
-      run: (times) => {
-        for (let left = times; left > 0; left -= batch) kernel.hashAll(messages, ends);
-      },
+  const batched: Measured = {
+    name: `module, ${batch} at a time`,
+    run: (times) => {
+      for (let left = times; left > 0; left -= batch) kernel.hashAll(messages, ends);
     },
+  };
+  const figures = measure([
+    ...(batch > 1 ? [batched] : []),
     { name: "module, one at a time", run: repeated(() => kernel.hashAll(message, end)) },
     { name: "node:crypto SHA-256", run: repeated(() => nodeHash("sha256", message, "buffer")) },
     { name: "@noble/hashes BLAKE3", run: repeated(() => nobleBlake3(message)) },
@@ -62,15 +70,14 @@ function printHashes(length: number): void {
     },
     { name: "twin", run: repeated(() => plainKernel.hashAll(message, end)) },
   ], batch);
-  console.log(`hash of ${length} B`.padEnd(28), "ns each".padStart(12), "ratio".padStart(9));
-  printFigures(figures);
+  printFigures(`hash of ${length} B`, figures);
 }
 
 function printSketches(): void {
   const figures = [16, 32].flatMap((words) => {
     const sketch = new Uint8Array(words * 8);
     const elements = elementsOf(BATCH, 1);
-    return mediansNs([{
+    return measure([{
       name: `add to ${words} words`,
       run: (times) => {
         for (let left = times; left > 0; left -= BATCH) kernel.addElements(sketch, elements, 1);
@@ -85,7 +92,7 @@ function printSketches(): void {
   const overfull = new Uint8Array(32 * 8);
   plainKernel.addElements(overfull, elementsOf(100, 4), 1);
   figures.push(
-    ...mediansNs([
+    ...measure([
       {
         name: "add a sketch of 32 words",
         run: (times) => {
@@ -106,21 +113,23 @@ function printSketches(): void {
       },
     ], 1),
   );
-  console.log("sketch".padEnd(28), "ns each".padStart(12));
-  for (const { name, ns } of figures) console.log(name.padEnd(28), text(ns));
+  printFigures("sketch", figures, false);
 }
 
 /** The ratios are to the first. */
-function printFigures(figures: readonly { readonly name: string; readonly ns: number }[]): void {
-  const ours = figures[0]?.ns ?? NaN;
-  for (const { name, ns } of figures) {
-    console.log(name.padEnd(28), text(ns), (ns / ours).toFixed(1).padStart(9));
+function printFigures(title: string, figures: readonly Figure[], hasRatios = true): void {
+  const ours = figures[0]?.median ?? NaN;
+  const line = (...cells: string[]) => console.log(...cells.map((cell) => cell.padStart(11)));
+  line(title.padEnd(28), "median ns", "best ns", ...(hasRatios ? ["ratio"] : []));
+  for (const { name, median, best } of figures) {
+    const ratio = hasRatios ? [(median / ours).toFixed(1)] : [];
+    line(name.padEnd(28), text(median), text(best), ...ratio);
   }
   console.log();
 }
 
 function text(ns: number): string {
-  return (ns < 1000 ? ns.toFixed(1) : String(Math.round(ns))).padStart(12);
+  return ns < 1000 ? ns.toFixed(1) : String(Math.round(ns));
 }
 
 /** Different for each `seed`. */
@@ -138,10 +147,7 @@ function elementsOf(count: number, seed: number): Uint8Array {
 }
 
 /** In the order given. Everything runs once beforehand, long enough to be compiled for good. */
-function mediansNs(
-  measured: readonly Measured[],
-  step: number,
-): readonly { readonly name: string; readonly ns: number }[] {
+function measure(measured: readonly Measured[], step: number): readonly Figure[] {
   const times = measured.map(({ run }) => {
     let count = step;
     for (;;) {
@@ -160,9 +166,8 @@ function mediansNs(
       rounds[index]?.push((performance.now() - start) * 1e6 / count);
     }
   }
-  return measured.map(({ name }, index) => ({ name, ns: median(rounds[index] ?? []) }));
-}
-
-function median(figures: readonly number[]): number {
-  return [...figures].sort((a, b) => a - b)[figures.length >> 1] ?? NaN;
+  return measured.map(({ name }, index) => {
+    const figures = (rounds[index] ?? []).sort((a, b) => a - b);
+    return { name, median: figures[figures.length >> 1] ?? NaN, best: figures[0] ?? NaN };
+  });
 }

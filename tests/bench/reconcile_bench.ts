@@ -250,7 +250,9 @@ function measured(one: Case, side: Side, seed: number): Run {
       return requests;
     });
   }
-  if (exchange.outcome.kind !== "repaired") throw new Error(`${one.name} ended as a snapshot`);
+  if (exchange.outcome.kind !== "repaired") {
+    throw new Error(`${one.name} ended as a snapshot, seed ${seed}`);
+  }
   check(one, side, own, exchange.outcome);
   const { round, bytesUp, bytesDown } = exchange.progress;
   return {

@@ -40,6 +40,9 @@ async function otherServer(from: RigServer): Promise<MemoryStore> {
 }
 
 for (const [way, refusesSockets] of [["a live connection", false], ["HTTP", true]] as const) {
+  // Rounds of HTTP could be first otherwise.
+  const rounds = refusesSockets ? FAST : {};
+
   Deno.test(`a place that the log has forgotten costs only what differs over ${way}`, async () => {
     await using server = await startServer();
     await fill(server.url, ROWS);
@@ -52,7 +55,7 @@ for (const [way, refusesSockets] of [["a live connection", false], ["HTTP", true
     await using device = Device.create({
       url: server.url,
       persistence,
-      ...FAST,
+      ...rounds,
       ...witness.options,
     });
     device.client.setOffline(true);
@@ -76,7 +79,7 @@ for (const [way, refusesSockets] of [["a live connection", false], ["HTTP", true
     await using device = await Device.start({
       url: server.url,
       persistence,
-      ...FAST,
+      ...rounds,
       ...witness.options,
     });
     await verified(device);
@@ -108,6 +111,7 @@ Deno.test("a server that knows of no exchange is asked once, and then for snapsh
   await device.settled();
   for (const times of [1, 2]) {
     device.client.setOffline(true);
+    server.refusesSockets = false;
     await moveOn(server);
     server.refusesSockets = true;
     const old = new Response(JSON.stringify({ code: "not_found", error: "No such path" }), {
@@ -117,7 +121,7 @@ Deno.test("a server that knows of no exchange is asked once, and then for snapsh
     device.client.setOffline(false);
     await eventually(() => countersOf(device), await truth(server.url));
     assertEquals(server.count("/_sync/reconcile"), 1, `after ${times}`);
-    assertEquals(device.client.status.value.integrity, "repairing");
+    assertEquals(device.client.status.value.integrity, "unknown");
   }
 });
 

@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MemoryStore } from "../../core/memory_store.ts";
+import type { Kernel } from "../../core/ports.ts";
 import type { Store, StoredRow } from "../../core/store.ts";
+import { plainKernel } from "../../wasm/plain_kernel.ts";
 import { change, client, contentsOf, outcome, row, type StoreCase } from "./store_suite.ts";
+import { nodesOf } from "./store_tree_suite.ts";
 
 const SCOPES = ["s", "\ufffd", "\u{1f600}"];
 const ENTITIES = ["todo", "__proto__"];
@@ -26,13 +29,20 @@ interface Attempt {
 const RUNS = 150;
 
 /** The model test, as one more case of the suite. */
-export const modelCase: StoreCase = {
-  name: "random histories equal the model",
-  run(open) {
+export const modelCase: StoreCase = caseOf("random histories equal the model");
+
+/** The same for stores with trees, which must be the model's, byte by byte. */
+export const treeModelCase: StoreCase = caseOf(
+  "random histories leave the model's trees",
+  plainKernel,
+);
+
+function caseOf(name: string, kernel?: Kernel): StoreCase {
+  const run = (open: () => Store) =>
     fc.assert(
       fc.property(fc.array(attempts(), { maxLength: 12 }), (history) => {
         const store = open();
-        const memory = new MemoryStore("model");
+        const memory = new MemoryStore("model", kernel);
         try {
           for (const attempt of history) {
             const [seen, expected] = [attempted(store, attempt), attempted(memory, attempt)];
@@ -41,6 +51,9 @@ export const modelCase: StoreCase = {
             for (const scope of SCOPES) {
               const contents = contentsOf(store, scope, NAMES);
               assert.deepEqual(contents, contentsOf(memory, scope, NAMES));
+              if (kernel !== undefined) {
+                assert.deepEqual(nodesOf(store, scope), nodesOf(memory, scope));
+              }
             }
           }
         } finally {
@@ -49,8 +62,8 @@ export const modelCase: StoreCase = {
       }),
       { numRuns: RUNS },
     );
-  },
-};
+  return { name, run };
+}
 
 /** Runs one transaction; what a snapshot from before it reads afterwards. */
 function attempted(store: Store, { operations, isUndone, isWatched }: Attempt): unknown {

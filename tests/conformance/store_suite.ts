@@ -66,6 +66,7 @@ export function contentsOf(
     outcomes: mutations.map((id) => store.outcome(scope, id)),
     snapshot: [reader.cursor, readAll(reader, 3)],
     everyRow: [...store.everyRow(scope)],
+    written: store.written(scope, 0, 1_000_000),
   };
   reader.close();
   return JSON.parse(JSON.stringify(contents)) as Json;
@@ -118,6 +119,7 @@ const transactions: readonly StoreCase[] = [
       assert.deepEqual(store.changes("s", 0, 10), []);
       assert.equal(store.client("s", "c"), undefined);
       assert.equal(store.outcome("s", "m"), undefined);
+      assert.deepEqual(store.written("s", 0, 10), []);
       assert.equal(store.trim("s", { changes: 0, before: 99, outcomes: 0 }), 0);
       const reader = store.snapshot("s");
       assert.equal(reader.cursor, 0);
@@ -766,9 +768,108 @@ const versions: readonly StoreCase[] = [
   },
 ];
 
+const reads: readonly StoreCase[] = [
+  {
+    name: "a read returns what its work returns and throws what it throws",
+    run: using((store) => {
+      store.transaction(() => store.putRow("s", row("a")));
+      assert.deepEqual(store.read(() => [store.row("s", "todo", "a")]), [row("a")]);
+      const stop = new RangeError("stop");
+      assert.throws(() =>
+        store.read(() => {
+          throw stop;
+        }), stop);
+      assert.equal(store.read(() => store.read(() => 1) + 1), 2, "a read in a read");
+      store.transaction(() => store.putRow("s", row("b")));
+      assert.equal(store.rows("s", "todo").length, 2);
+    }),
+  },
+  {
+    name: "a read inside a transaction sees its writes and is undone with nothing of it",
+    run: using((store) => {
+      assert.throws(() =>
+        store.transaction(() => {
+          store.putRow("s", row("a"));
+          assert.deepEqual(store.read(() => store.rows("s", "todo")), [row("a")]);
+          assert.throws(() =>
+            store.read(() => {
+              throw new Error("stop");
+            }), /stop/);
+          store.putRow("s", row("b"));
+          throw new RangeError("undone");
+        }), RangeError);
+      assert.deepEqual(store.scopes(), []);
+    }),
+  },
+  {
+    name: "a transaction in a read is refused, and so is work that returns a promise",
+    run: using((store) => {
+      assert.throws(() => store.read(() => store.transaction(() => 1)), /inside a read/);
+      assert.throws(() => store.read(() => Promise.resolve()), /synchronous/);
+      assert.equal(store.transaction(() => 1), 1);
+    }),
+  },
+  {
+    name: "written rows come in pages by their cursor, tombstones too",
+    run: using((store) => {
+      store.transaction(() => {
+        for (let cursor = 1; cursor <= 9; cursor++) {
+          store.append("s", change(cursor));
+          store.putRow("s", row(`r${10 - cursor}`, { cursor, live: cursor % 3 !== 0 }));
+        }
+        store.putRow("t", row("other", { cursor: 4 }));
+      });
+      const cursors = (after: number, limit: number) =>
+        store.written("s", after, limit).map(({ cursor }) => cursor);
+      assert.deepEqual(cursors(0, 4), [1, 2, 3, 4]);
+      assert.deepEqual(cursors(4, 4), [5, 6, 7, 8]);
+      assert.deepEqual(cursors(8, 4), [9]);
+      assert.deepEqual([cursors(9, 4), cursors(99, 4), cursors(0, 0)], [[], [], []]);
+      assert.deepEqual(cursors(6, Infinity), [7, 8, 9]);
+      assert.deepEqual(store.written("s", 2, 1), [row("r7", { cursor: 3, live: false })]);
+      store.trim("s", { ...KEEP_ALL, changes: 5 });
+      assert.deepEqual(cursors(0, 9), [1, 2, 4, 5, 6, 7, 8, 9], "the tombstone at 3 is gone");
+    }),
+  },
+  {
+    name: "a written row stands at its newest cursor, and rows of one cursor by name",
+    run: using((store) => {
+      const names = () => store.written("s", 0, 9).map(({ entity, id }) => `${entity} ${id}`);
+      store.transaction(() => {
+        store.putRow("s", row("a"));
+        store.putRow("s", row("b", { cursor: 2 }));
+      });
+      assert.deepEqual(names(), ["todo a", "todo b"]);
+      store.transaction(() => {
+        store.putRow("s", row("a", { cursor: 3 }));
+        assert.deepEqual(names(), ["todo b", "todo a"]);
+      });
+      assert.throws(() =>
+        store.transaction(() => {
+          store.putRow("s", row("b", { cursor: 4 }));
+          assert.deepEqual(names(), ["todo a", "todo b"]);
+          throw new RangeError("undone");
+        }), RangeError);
+      assert.deepEqual(names(), ["todo b", "todo a"]);
+      store.transaction(() => {
+        for (const id of ["\u{1f600}", "\ufffd", "z"]) store.putRow("s", row(id, { cursor: 3 }));
+        store.putRow("s", row("z", { entity: "note", cursor: 3 }));
+      });
+      assert.deepEqual(names().slice(1), [
+        "note z",
+        "todo a",
+        "todo z",
+        "todo \ufffd",
+        "todo \u{1f600}",
+      ]);
+    }),
+  },
+];
+
 /** Every case, for every store. */
 export const storeCases: readonly StoreCase[] = [
   ...transactions,
+  ...reads,
   ...versions,
   ...logs,
   ...rows,
@@ -778,7 +879,7 @@ export const storeCases: readonly StoreCase[] = [
 ];
 
 /** A case with one store, closed whatever happens. */
-function using(work: (store: Store) => void): StoreCase["run"] {
+export function using(work: (store: Store) => void): StoreCase["run"] {
   return (open) => {
     const store = open();
     try {

@@ -1,13 +1,12 @@
 /** The tree over rows: every node of it is what its definition says, whatever rows it is of. */
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { SORTED_ROWS_MAX } from "../../core/reconcile/merged_rows.ts";
 import {
   KEY_NAME_BYTES_MAX,
   LEAF_ROWS_MAX,
   levelOf,
   NODES_MAX,
 } from "../../core/reconcile/node_bytes.ts";
-import type { RowChange } from "../../core/reconcile/row_hash.ts";
+import { type RowChange, treeKeysOf } from "../../core/reconcile/row_hash.ts";
 import {
   GROUP_BITS_MAX,
   PREFIX_BITS_MAX,
@@ -15,6 +14,7 @@ import {
   type TreeRow,
 } from "../../core/reconcile/row_tree.ts";
 import { MemoryNodes, OverlayNodes } from "../../core/reconcile/tree_nodes.ts";
+import { updateTree } from "../../core/reconcile/tree_update.ts";
 import { plainKernel } from "../../wasm/plain_kernel.ts";
 import {
   gone,
@@ -31,7 +31,7 @@ const named = namedHashes(plainKernel);
 
 /** A tree after some batches, with its nodes. */
 function treeOf(
-  ...batches: readonly (readonly RowChange[])[]
+  ...batches: readonly Iterable<RowChange>[]
 ): { tree: RowTree; nodes: MemoryNodes } {
   const nodes = new MemoryNodes();
   const tree = new RowTree(named, "home", nodes);
@@ -168,6 +168,13 @@ Deno.test("RowTree does not split a leaf at the lowest level", () => {
   assertEquals(nodes.size, 0);
 });
 
+Deno.test("RowTree sums up a lowest leaf of thousands of rows", () => {
+  const rows = Array.from({ length: 5_000 }, (_, i) => put(idAt(BigInt(i) << 20n)));
+  const { tree, nodes } = treeOf(rows);
+  assertModel(nodes, rows);
+  assertEquals(tree.groups(GROUP_BITS_MAX, 0, 1).counts, [5_000]);
+});
+
 Deno.test("RowTree holds any number of keys of one hash", () => {
   const rows = Array.from({ length: 100 }, (_, i) => put(idAt(0xabcdefn, i)));
   const neighbours = [put(idAt(0xabcdeen)), put(idAt(0xabcdf0n))];
@@ -240,6 +247,21 @@ Deno.test("RowTree is unchanged by a batch that throws", () => {
     RangeError,
   );
   assertEquals(textOf(nodes.entries()), before);
+  tree.update([gone("row 1")]);
+  tree.update([put("row 1")]);
+  assertEquals(textOf(nodes.entries()), before);
+});
+
+Deno.test("RowTree is updated while the changes of another one are read", () => {
+  const inner = treeOf();
+  const { nodes } = treeOf((function* (): Iterable<RowChange> {
+    for (const row of puts(100)) {
+      inner.tree.update([row]);
+      yield row;
+    }
+  })());
+  assertModel(nodes, puts(100));
+  assertModel(inner.nodes, puts(100));
 });
 
 Deno.test("RowTree says so when a node is missing", () => {
@@ -260,13 +282,23 @@ Deno.test("RowTree sees what others do to its nodes", () => {
   assertEquals(tree.root, before, "a root that is handed out is a copy");
 });
 
-Deno.test("RowTree builds more rows than are sorted at once", { ignore: true }, () => {
-  const nodes = new MemoryNodes();
-  const tree = new RowTree(quickKernel, "home", nodes);
-  tree.update((function* () {
-    for (let i = 0; i < SORTED_ROWS_MAX + 1; i++) yield { entity: "n", id: `${i}`, json: "" };
-  })());
-  assertEquals(tree.count, SORTED_ROWS_MAX + 1);
+Deno.test("RowTree has the same nodes of many rows at once and in parts", () => {
+  const kernel = namedHashes(quickKernel);
+  // More internal nodes at one level than are hashed at once.
+  const rows = Array.from({ length: 300 * 66 }, (_, i) => {
+    const [group, place] = [BigInt(i % 300), BigInt(Math.floor(i / 300))];
+    return put(idAt(group << 54n | place << 44n));
+  });
+  const treeIn = (rowsMax: number) => {
+    const nodes = new MemoryNodes();
+    updateTree({ kernel, keys: treeKeysOf(kernel, "home"), nodes }, rows, rowsMax);
+    return nodes;
+  };
+  const whole = treeIn(rows.length + 1);
+  assertEquals(levelOf(Math.max(...Array.from(whole.entries(), ([node]) => node))), 3);
+  for (const rowsMax of [rows.length, rows.length - 1, 1_000]) {
+    assertEquals(textOf(treeIn(rowsMax).entries()), textOf(whole.entries()));
+  }
 });
 
 Deno.test("RowTree gives the rows of a prefix in the order of their hashes", () => {
@@ -412,6 +444,8 @@ Deno.test("RowTree shortens sketches to their first words", () => {
 Deno.test("RowTree refuses groups that there are not", () => {
   const { tree } = treeOf(puts(10));
   assertEquals(tree.groups(3, 8, 0), { counts: [], sketches: [] });
+  const none = new Uint8Array(256);
+  assertEquals(treeOf().tree.groups(1, 0, 2), { counts: [0, 0], sketches: [none, none] });
   for (const [from, count] of [[0, 9], [8, 1], [-1, 2], [0, -1]] as const) {
     assertThrows(() => tree.groups(3, from, count), Error, "so many groups");
   }
@@ -472,4 +506,15 @@ Deno.test("RowTree knows the digests that the children of any node would have", 
   }
   assertEquals(treeOf().tree.childDigests(0), new Uint8Array(1024));
   assertThrows(() => tree.childDigests(NODES_MAX - 1), Error, "no children");
+});
+
+Deno.test("RowTree gives a tree of the same scope over other nodes", () => {
+  const { tree, nodes } = treeOf(puts(100));
+  const overlay = new OverlayNodes(nodes);
+  const other = tree.over(overlay);
+  assertEquals([other.root, other.kernel], [tree.root, named]);
+  other.update([put("more")]);
+  assertEquals([other.count, tree.count], [101, 100]);
+  overlay.commit();
+  assertEquals(tree.root, other.root);
 });

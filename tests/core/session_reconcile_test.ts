@@ -4,7 +4,7 @@ import { type AnyApp, defineApp } from "../../core/app.ts";
 import { LOG_AGE_MS_MAX, RECONCILE_REQUEST_BYTES_MAX } from "../../core/limits.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
 import { CommitPoke } from "../../core/poke.ts";
-import { STEP_WORK } from "../../core/reconcile/metered.ts";
+import { STEP_WORK, WORK_BYTES } from "../../core/reconcile/metered.ts";
 import { CATCH_UP_CHANGES_MAX } from "../../core/session.ts";
 import type { DownMessage } from "../../core/wire/messages.ts";
 import { ReconcileReply } from "../../core/wire/reconcile_gen.ts";
@@ -218,6 +218,10 @@ Deno.test("the work of exchanges is counted, also of those that fail, and waited
   assert(cost !== undefined && cost > 0);
   assertFailure(session.say({ kind: "reconcile", body: new Uint8Array([255]) }), "malformed");
   assertEquals(spent.splice(0), [0, STEP_WORK]);
+  for (const bytes of [WORK_BYTES - 1, WORK_BYTES, 50 * WORK_BYTES]) {
+    session.say({ kind: "reconcile", body: new Uint8Array(bytes).fill(255) });
+    assertEquals(spent.splice(0), [0, STEP_WORK + Math.floor(bytes / WORK_BYTES)]);
+  }
 
   session.spend = (work) => {
     spent.push(work);

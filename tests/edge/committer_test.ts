@@ -119,7 +119,7 @@ Deno.test("a commit ends a burst of a scope when nothing waits for that scope be
   assertEquals(claims.at(-1), "_default root");
 });
 
-Deno.test("a burst ends for its scope, though others wait, and though its last push is refused", () => {
+Deno.test("a burst ends for its scope, though others wait, and though one of its pushes fails", () => {
   const claims: (string | boolean)[][] = [];
   const { committer, run, store } = rig({
     committed: (commits) =>

@@ -26,6 +26,7 @@ const FAULTS: readonly (readonly [sql: string, subject: string, level: string, t
   ["UPDATE outcomes SET client = 'nobody'", "clients", "fail", /3 outcomes are beyond/],
   ["INSERT INTO clients VALUES (42, 'c', '', 1, 0)", "scopes", "fail", /1 belong to no scope/],
   ["DELETE FROM scopes", "scopes", "fail", /9 belong to no scope/],
+  ["UPDATE scopes SET tree = 1", "trees", "warn", /1 scopes have a tree that is not at/],
   ["PRAGMA user_version = 99", "schema", "fail", /version 99, and this program knows/],
   ["PRAGMA user_version = 1", "schema", "warn", /version 1 of/],
   ["PRAGMA application_id = 7", "schema", "fail", /no data file of Driftless/],

@@ -38,6 +38,7 @@ Deno.test("an app from an executable passes its own tests without any network", 
     assertEquals(report.written.toSorted(), [
       ...TODO_FILES,
       "vendor/client.js",
+      "vendor/reconcile.js",
       "vendor/valibot.js",
     ]);
     const { imports, links } = await configOf(report.folder);

@@ -1,9 +1,11 @@
 /** The exchange's doors: who is answered, in what form, how much of it, and what heals over them. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AccessRequest } from "../../core/app.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
+import { checkMutation } from "../../core/mutation.ts";
 import { Exchange, type ExchangeStart } from "../../core/reconcile/exchange.ts";
 import { STEP_WORK } from "../../core/reconcile/metered.ts";
 import { RowTree } from "../../core/reconcile/row_tree.ts";
@@ -15,6 +17,7 @@ import { Committer } from "../../edge/committer.ts";
 import type { Identity } from "../../edge/identity.ts";
 import { RateLimitedError } from "../../edge/rate.ts";
 import { countWork, RECONCILE_RATE } from "../../edge/reconcile_rate.ts";
+import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { SyncDoors } from "../../edge/sync_doors.ts";
 import { kernelSync } from "../../wasm/kernel.ts";
 import { requestOf } from "../core/reconcile_request.ts";
@@ -193,19 +196,65 @@ Deno.test("requests that fail count as work, so that no flood is for nothing [S1
 });
 
 Deno.test("an exchange over HTTP makes a client's rows the server's, for what differs [S10]", () =>
-  withDoors({}, async (doors) => {
-    for (let from = 0; from < 1_000; from += 100) {
-      await push(doors, { mutations: Array.from({ length: 100 }, (_, i) => task(`${from + i}`)) });
+  assertHeals(new MemoryStore(EPOCH, kernelSync())));
+
+Deno.test("an exchange with a server on SQLite makes a client's rows the server's [S10]", async () => {
+  const store = openSqliteStore(":memory:");
+  try {
+    await assertHeals(store);
+  } finally {
+    store.close();
+  }
+});
+
+Deno.test("a page and its root are of one moment, though another process writes in between [S10]", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "driftless-" });
+  const own: Store = openSqliteStore(join(folder, "a.db"));
+  const other: Store = openSqliteStore(join(folder, "a.db"));
+  try {
+    const serverOn = (store: Store) =>
+      new SyncServer({ app: todoApp(), store, clock: { now: () => 0 }, open: true });
+    const [server, foreign] = [serverOn(own), serverOn(other)];
+    let written = 0;
+    const write = () => {
+      const mutation = checkMutation({ ...task(`${written++}`), scope: "s" });
+      foreign.push([{ principal: null, mutations: [mutation] }]);
+    };
+    write();
+    const roots: (string | undefined)[] = [];
+    const expected: string[] = [];
+    const readAll = () => {
+      const snapshot = server.snapshot("s");
+      snapshot.close();
+      const { cursor, root } = server.claim("s");
+      const page = server.pull("s", 0);
+      return [snapshot, { cursor, root }, { cursor: page.nextCursor, root: page.root }];
+    };
+    // Whatever is read first, the rest is read after another one has written.
+    for (const step of ["head", "changes", "snapshot"] as const) {
+      const real = own[step].bind(own) as (...args: unknown[]) => unknown;
+      Object.assign(own, {
+        [step]: (...args: unknown[]) => {
+          const result = real(...args);
+          write();
+          return result;
+        },
+      });
+      for (const { cursor, root } of readAll()) {
+        if (root === undefined) continue;
+        roots.push(root.toHex());
+        expected.push(rootAt(other, cursor).toHex());
+      }
+      delete (own as unknown as Record<string, unknown>)[step];
     }
-    const client = new Replica(doors.store, "_default");
-    client.forget("todo-1", "todo-500").damage("todo-7").invent("todo-x");
-    const { head } = await client.exchange(async (request) =>
-      await bytesOf(await doors.post(PATH, request))
-    );
-    assertEquals(head, 1_000);
-    assertEquals(client.rows, rowsOf(doors.store, "_default"));
-    assert(client.bytes < 2_000, `${client.bytes} bytes`);
-  }));
+    assert(roots.length >= 6, `${roots.length} claims`);
+    assertEquals(roots, expected);
+    assertEquals(other.head("s").cursor, written);
+  } finally {
+    for (const store of [own, other]) store.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 Deno.test("an exchange on a channel heals while others write, and goes on with the log [S10]", () =>
   withListeningDoors({}, async (doors) => {
@@ -235,18 +284,46 @@ Deno.test("an exchange on a channel heals while others write, and goes on with t
     await writer.close();
   }));
 
+/** The root of the rows that the first changes of a log made, all of them creations. */
+function rootAt(store: Store, cursor: number): Uint8Array {
+  const tree = new RowTree(kernelSync(), "s", new MemoryNodes());
+  tree.update(store.changes("s", 0, cursor));
+  return tree.root;
+}
+
+/** Runs an exchange over HTTP with a server on this store. */
+function assertHeals(store: Store): Promise<void> {
+  return withDoors({ store }, async (doors) => {
+    for (let from = 0; from < 1_000; from += 100) {
+      await push(doors, { mutations: Array.from({ length: 100 }, (_, i) => task(`${from + i}`)) });
+    }
+    const pulled = await (await doors.post("/_sync/pull", { cursor: 1_000 })).json();
+    assertEquals(pulled.root, rootText(store));
+    const client = new Replica(store, "_default");
+    client.forget("todo-1", "todo-500").damage("todo-7").invent("todo-x");
+    const { head } = await client.exchange(async (request) =>
+      await bytesOf(await doors.post(PATH, request))
+    );
+    assertEquals(head, 1_000);
+    assertEquals(client.rows, rowsOf(store, "_default"));
+    assert(client.bytes < 2_000, `${client.bytes} bytes`);
+  });
+}
+
 /** A client's rows, as far as an exchange is concerned. */
 class Replica {
   bytes = 0;
   readonly rows: Map<string, string>;
   readonly #scope: string;
-  #cursor: number;
+  readonly #cursor: number;
+  readonly #epoch: string;
 
   /** Begins with the server's rows. */
   constructor(store: Store, scope: string) {
     this.rows = rowsOf(store, scope);
     this.#scope = scope;
     this.#cursor = store.head(scope).cursor;
+    this.#epoch = store.epoch;
   }
 
   forget(...ids: readonly string[]): this {
@@ -275,7 +352,7 @@ class Replica {
   /** Runs an exchange to its end and takes what it found. */
   async exchange(
     ask: (request: Uint8Array) => Promise<Uint8Array>,
-    epoch = EPOCH,
+    epoch = this.#epoch,
   ): Promise<{ readonly head: number }> {
     const kernel = kernelSync();
     const nodes = new MemoryNodes();

@@ -16,6 +16,7 @@ import {
 } from "../../edge/sqlite_driver.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { storeCases } from "../conformance/store_suite.ts";
+import { treeCases } from "../conformance/store_tree_suite.ts";
 import { inFolder } from "./program.ts";
 
 /** Its errors have a name and a number, not the code of Node. */
@@ -88,7 +89,7 @@ function failing<T>(call: () => T): T {
 
 const open = dbSqliteOpener(standIn);
 
-for (const { name, run } of storeCases) {
+for (const { name, run } of [...storeCases, ...treeCases]) {
   Deno.test(`SqliteStore through the adapter, on a stand-in: ${name}`, () =>
     run(() => openSqliteStore(":memory:", { open })));
 }

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
-import { modelCase } from "../conformance/store_model.ts";
+import { modelCase, treeModelCase } from "../conformance/store_model.ts";
 import { type StoreCase, storeCases } from "../conformance/store_suite.ts";
+import { treeCases } from "../conformance/store_tree_suite.ts";
 
-for (const { name, run } of [...storeCases, modelCase]) {
+for (const { name, run } of [...storeCases, modelCase, ...treeCases, treeModelCase]) {
   report(`in memory: ${name}`, () => run(() => openSqliteStore(":memory:")));
   report(`in a file: ${name}`, () => inFiles(run));
 }

@@ -6,7 +6,7 @@ import { DriftlessError } from "../../core/errors.ts";
 import { openSqlite, type SqlDatabase, type SqlInput, type SqlStatement } from "../../edge/sql.ts";
 import { APPLICATION_ID, migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
-import { modelCase } from "../conformance/store_model.ts";
+import { modelCase, treeModelCase } from "../conformance/store_model.ts";
 import {
   change,
   client,
@@ -16,10 +16,13 @@ import {
   type StoreCase,
   storeCases,
 } from "../conformance/store_suite.ts";
+import { treeCases } from "../conformance/store_tree_suite.ts";
+import { assertTreesRight } from "./tree_oracle.ts";
 
+const CASES = [...storeCases, modelCase, ...treeCases, treeModelCase];
 const NAMES = { entities: ["todo"], ids: ["a", "b"], clients: ["c"], mutations: ["m"] };
 
-for (const { name, run } of [...storeCases, modelCase]) {
+for (const { name, run } of CASES) {
   Deno.test(`SqliteStore in memory: ${name}`, () => run(() => openSqliteStore(":memory:")));
   Deno.test(`SqliteStore in a file: ${name}`, () => inFiles(run));
 }
@@ -41,7 +44,7 @@ Deno.test("SqliteStore keeps every promise on Bun", async (t) => {
     await t.step(name, () => assertEquals(error, null, error ?? ""));
   }
   const names = results.map(({ name }) => name);
-  for (const { name } of [...storeCases, modelCase]) {
+  for (const { name } of CASES) {
     assert(names.includes(`in memory: ${name}`) && names.includes(`in a file: ${name}`), name);
   }
 });
@@ -240,6 +243,7 @@ for (const kind of ["once", "from then on", "with SQLite's own rollback"] as con
         }
         faults.countdown = Infinity;
         if (!committed) assertEquals(contentsOf(store, "s", NAMES), before, `call ${nth}`);
+        assertTreesRight(store);
       }
       assert(faults.failed > 10, `only ${faults.failed} calls failed`);
       assertEquals(store.head("s"), { cursor: 4, floor: 1, time: 4 });

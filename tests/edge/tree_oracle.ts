@@ -1,24 +1,8 @@
-/** The tree that a store should have: built from its rows alone. */
-import { assertEquals } from "@std/assert";
-import { RowTree } from "../../core/reconcile/row_tree.ts";
-import { MemoryNodes } from "../../core/reconcile/tree_nodes.ts";
+/** The trees of a whole store, against those that its rows make. */
 import type { Store } from "../../core/store.ts";
-import { kernelSync } from "../../wasm/kernel.ts";
-
-/** The tree of the live rows of a scope. */
-export function rebuiltTree(store: Store, scope: string): RowTree {
-  const tree = new RowTree(kernelSync(), scope, new MemoryNodes());
-  tree.update([...store.everyRow(scope)].filter(({ live }) => live));
-  return tree;
-}
+import { assertTree } from "../conformance/store_tree_suite.ts";
 
 /** Expects that the tree of every scope is, node by node, the tree of its rows. */
 export function assertTreesRight(store: Store, scopes: readonly string[] = store.scopes()): void {
-  for (const scope of scopes) {
-    const tree = store.tree(scope);
-    const wanted = rebuiltTree(store, scope);
-    assertEquals(tree?.root, wanted.root, `root of ${scope}`);
-    assertEquals(tree?.count, wanted.count);
-    assertEquals([...tree?.nodes() ?? []], [...wanted.nodes()], `nodes of ${scope}`);
-  }
+  for (const scope of scopes) assertTree(store, scope);
 }

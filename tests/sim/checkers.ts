@@ -150,6 +150,12 @@ export function checkRebase(
   }
 }
 
+/** All that a view is made of, but for the rows themselves. */
+export function inputsOf({ cursor, epoch, pending }: SyncClient): string {
+  const waiting = pending.filter(({ isInRows }) => !isInRows).map(({ mutation }) => mutation.id);
+  return [epoch, cursor, ...waiting].join(" ");
+}
+
 /** S5: who follows the view by its changes sees the same as who reads it. */
 export function checkViewChanges(
   mirror: ReadonlyMap<string, JsonObject>,

@@ -37,6 +37,8 @@ export interface ClientParts {
   readonly scope: string;
   readonly principal: Principal;
   readonly transport: Transport;
+  /** It begins to find out what differs. */
+  readonly exchanging: () => void;
 }
 
 const HEARTBEAT_MS = 3_000;

@@ -76,20 +76,26 @@ export class ExchangeWatch {
 
   /** It took a reply, and asks on with so many requests: the rows are as they were. */
   stepped(isOver: boolean, open: number): void {
-    const { machine } = this.#parts;
-    checkUntouched(this.#before, machine.replica.rows);
+    const { machine, witness } = this.#parts;
+    checkUntouched(witness.rows, machine.replica.rows);
     if (isOver || open > 0) return;
     throw new BrokenPromise("reconcile", "it waits for nothing, and has not ended");
   }
 
-  /** It is over, with the rows that differ; `null` when all are to be loaded instead. */
-  ended(loaded: LoadedSnapshot | null, { progress }: RowExchange): void {
-    const { judge, scope, server, options } = this.#parts;
+  /** Nothing more is asked: notes what happened meanwhile. */
+  over(): void {
+    const { judge, scope, server } = this.#parts;
     if (judge.histories.length > this.#wasRestored) judge.probes.hit("restored during an exchange");
     else if (server.store.head(scope).floor > this.#floor) {
       judge.probes.hit("trimmed during an exchange");
     }
-    if (loaded === null) return this.#gaveUp();
+  }
+
+  /** It is over, with the rows that differ; `null` when all are to be loaded instead. */
+  ended(loaded: LoadedSnapshot | null, { progress }: RowExchange): void {
+    const { judge, scope, options } = this.#parts;
+    this.over();
+    if (loaded === null) return this.isCurrent ? this.#gaveUp() : judge.probes.hit("rows moved");
     const { epoch, cursor, rows, gone = [] } = loaded;
     const after = new RowSet();
     after.addAll(this.#before);
@@ -111,9 +117,9 @@ export class ExchangeWatch {
     for (const way of this.#ways) judge.probes.hit(way);
   }
 
-  /** All rows are loaded where so much differs, or where digests have been made to collide. */
+  /** All rows are loaded where so much differs, and nowhere else. */
   #gaveUp(): void {
-    const { judge, scope, options } = this.#parts;
+    const { judge, scope } = this.#parts;
     judge.probes.hit("snapshot instead");
     const there = judge.history.scope(scope);
     const count = Math.max(there.rows.rows.size, this.#before.rows.size);
@@ -122,7 +128,7 @@ export class ExchangeWatch {
       : 0;
     const different = this.#before.countDifferent(there.rows);
     const isMuch = count > SMALL_ROWS_MAX && 4 * (different + behind) > count / SNAPSHOT_SHARE;
-    if (isMuch || behind > SMALL_ROWS_MAX || options.kernel !== "true") return;
+    if (isMuch || behind > SMALL_ROWS_MAX) return;
     throw new BrokenPromise("reconcile", `it gave up: ${different} of ${count} rows differ`);
   }
 }

@@ -161,8 +161,8 @@ export function drawOptions(seed: number): SimOptions {
     kernel: prng.pick(["none", "true", "true", "true", "true", "weak", "steep"]),
     damageMeanMs: some(0.5, () => prng.between(2000, 10_000), 0),
     garbleChance: some(0.3, () => prng.float() * 0.1, 0),
-    busyChance: some(0.2, () => prng.float() * 0.3, 0),
-    stock: some(0.3, () => prng.between(20, 400), 0),
+    busyChance: some(0.3, () => prng.float() * 0.3, 0),
+    stock: some(0.25, () => prng.between(20, 400), 0),
   };
   return {
     ...drawn,

@@ -23,14 +23,13 @@ export const PROBES = [
   "repaired after a cut",
   "snapshot instead",
   "exchange cut off",
-  "exchange of other rows",
   "exchange told to wait",
   "restored during an exchange",
   "trimmed during an exchange",
 ] as const;
 
-/** The name of something that may come about. */
-export type Probe = typeof PROBES[number];
+/** The name of something that may come about; what is not in the list is too rare to wait for. */
+export type Probe = typeof PROBES[number] | "rows moved";
 
 /** The counters of one world. */
 export class Probes {

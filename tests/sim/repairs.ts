@@ -15,7 +15,6 @@ import type { ClientParts } from "./client_node.ts";
 import { ExchangeWatch } from "./exchange_watch.ts";
 import { checkClaim, checkTree } from "./reconcile_checkers.ts";
 import { kernelOf } from "./kernels.ts";
-import type { Probe } from "./probes.ts";
 import type { Rounds, RoundsHost } from "./rounds.ts";
 
 /** The device that is repaired. */
@@ -35,7 +34,7 @@ interface Running {
 }
 
 /** How long a program takes until it has time to compare a claim, at the most, in milliseconds. */
-const IDLE_MS_MAX = 50;
+const IDLE_MS_MAX = 150;
 /** Rows that are read into a tree between two events. */
 const STEP_ROWS = 50;
 
@@ -129,7 +128,7 @@ export class Repairs {
   /** The live connection is gone. */
   disconnected(): void {
     this.#welcome = null;
-    if (this.#running?.isLive) this.#drop("exchange cut off");
+    if (this.#running?.isLive) this.#drop();
   }
 
   /** At the end: the tree is what a new one over the rows is. */
@@ -151,8 +150,7 @@ export class Repairs {
       if (life !== host.life || host.machine === null) return;
       this.#isIdling = false;
       host.touch();
-      if (this.#rounds.isBusy) this.#claim = null;
-      else if (this.#treeOf(host.machine).step(STEP_ROWS)) this.#compare(host.machine);
+      if (this.#treeOf(host.machine).step(STEP_ROWS)) this.#compare(host.machine);
       if (this.#claim !== null) this.#idle();
     });
   }
@@ -173,7 +171,7 @@ export class Repairs {
     // Where nothing was repaired meanwhile it is the same mismatch.
     if (this.#hasRepaired) this.#mismatches++;
     this.#hasRepaired = false;
-    if (this.#mismatches > MISMATCHES_MAX) return;
+    if (this.#mismatches > MISMATCHES_MAX || this.#rounds.isBusy) return;
     // The second time the digests themselves are in doubt.
     if (this.#mismatches === 1) this.#treeOf(machine).rebuild();
     // While a connection opens, it is not the time: another claim will come.
@@ -195,6 +193,7 @@ export class Repairs {
     const running: Running = { exchange, watch, isLive, open: 0 };
     this.#running = running;
     judge.probes.hit(isLive ? "exchange live" : "exchange over HTTP");
+    this.#parts.exchanging();
     this.#ask(running, exchange.start());
     if (exchange.isOver) this.#end(running);
   }
@@ -223,9 +222,15 @@ export class Repairs {
     const { exchange, watch } = running;
     running.open--;
     watch.replied(body);
-    // Rows that moved meanwhile are not those that it is about, and nobody waits for others.
-    if (!watch.isCurrent) return this.#drop("exchange of other rows");
-    this.#ask(running, exchange.received(body));
+    let requests: readonly Uint8Array[];
+    try {
+      requests = exchange.received(body);
+    } catch (error) {
+      // Its rows were pulled away from under it.
+      if (watch.isCurrent) throw error;
+      return this.#fail();
+    }
+    this.#ask(running, requests);
     watch.stepped(exchange.isOver, running.open);
     if (exchange.isOver) this.#end(running);
   }
@@ -256,16 +261,17 @@ export class Repairs {
   }
 
   /** What has come so far is of no use; the next one starts from the rows, when it is needed. */
-  #drop(probe: Probe): void {
+  #drop(): void {
+    this.#running?.watch.over();
     this.#running = null;
     this.#rounds.isBusy = false;
-    this.#wasCut ||= probe === "exchange cut off";
-    this.#parts.judge.probes.hit(probe);
+    this.#wasCut = true;
+    this.#parts.judge.probes.hit("exchange cut off");
   }
 
   /** It cannot go on: all rows are loaded, as clients do, or it is tried anew. */
   #fail(): void {
-    this.#drop("exchange cut off");
+    this.#drop();
     if (this.#parts.world.prng.chance(0.5)) this.#rounds.loadSnapshot();
     else this.#host.stuck();
   }

@@ -51,6 +51,8 @@ const SILENT_MS = 12_000;
 const UNHEARD_MS = 400;
 /** How long a server that is busy lets an exchange wait at the most, in milliseconds. */
 const BUSY_MS_MAX = 500;
+/** Chance that nothing seems to wait behind a commit. */
+const BURST_END_CHANCE = 0.7;
 /** Chance that the trees are rebuilt after a commit, and compared. */
 const TREE_CHECK_CHANCE = 0.05;
 /** Writes of one transaction that a fault chooses among; more than that means at the commit. */
@@ -290,7 +292,7 @@ export class ServerNode {
     this.#judge.serverNow = this.clock.now();
     let outcome: PushOutcome;
     try {
-      outcome = server.push(group);
+      outcome = server.push(group, () => this.#endsBurst());
     } catch (error) {
       if (error instanceof Crash) return this.crash();
       if (!(error instanceof DriftlessError) || error.code !== "store_failed") throw error;
@@ -319,6 +321,12 @@ export class ServerNode {
       }
     }
     this.#tell(group, outcome);
+  }
+
+  /** Draws whether nothing seems to wait behind a commit: its poke says what the rows come to. */
+  #endsBurst(): boolean {
+    const isTold = this.healed || this.#options.kernel === "none";
+    return isTold || this.#world.prng.chance(BURST_END_CHANCE);
   }
 
   /** Acknowledgements and pokes, one after another; the process may end between any two. */

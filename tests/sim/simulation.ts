@@ -30,6 +30,10 @@ export const SETTLE_MS_MAX = 30_000;
 /** Rows of one flood call, and how many of them are more than a live catch-up goes through. */
 const FLOOD_ROWS = 1_000;
 const FLOOD_CALLS = 11;
+/** How long a program is gone after a crash, on average, in milliseconds. */
+const RESTART_MEAN_MS = 500;
+/** Chance that an exchange does not stay alone. */
+const DISTURB_CHANCE = 0.4;
 
 /** Runs the world of a seed; `overrides` replace what the seed draws. */
 export function simulate(seed: number, overrides: Partial<SimOptions> = {}): SimResult {
@@ -69,6 +73,7 @@ class Simulation {
   readonly #server: ServerNode;
   readonly #clients: readonly ClientNode[];
   #isFaulty = true;
+  #writes = 0;
 
   constructor(seed: number, options: SimOptions) {
     // Another stream than the one that drew the options: overriding one shifts nothing.
@@ -114,6 +119,7 @@ class Simulation {
       scope: `scope-${index % this.#options.scopes}`,
       principal,
       transport,
+      exchanging: () => this.#disturb(index),
     });
   }
 
@@ -155,7 +161,8 @@ class Simulation {
       client.setOnline(false);
       world.after(prng.wait(options.offlineMeanMs), `${name} online`, () => client.setOnline(true));
     });
-    const restart = () => world.after(prng.wait(500), `${name} starts`, () => client.start());
+    const restart = () =>
+      world.after(prng.wait(RESTART_MEAN_MS), `${name} starts`, () => client.start());
     this.#every(options.clientCrashMeanMs, `${name} crashes`, () => {
       client.crash();
       if (prng.chance(options.adoptChance)) client.storage.adopt();
@@ -198,9 +205,49 @@ class Simulation {
     }
   }
 
+  /** A device begins an exchange: something happens in the middle of it, now and then. */
+  #disturb(index: number): void {
+    const { world } = this;
+    const { prng } = world;
+    if (!this.#isFaulty || !prng.chance(DISTURB_CHANCE)) return;
+    const client = this.#clients[index] as ClientNode;
+    const server = this.#server;
+    const options = this.#options;
+    const write = () => this.#write(client.scope);
+    const acts: [() => void, ...(() => void)[]] = [write, write, write];
+    if (options.cutMeanMs > 0) acts.push(() => client.cut());
+    if (options.clientCrashMeanMs > 0) acts.push(() => this.#restart(client));
+    if (options.serverCrashMeanMs > 0) acts.push(() => server.crash());
+    if (options.trimMeanMs > 0) acts.push(() => server.trim(), () => server.trim());
+    if (options.restoreMeanMs > 0) acts.push(() => server.restore(), () => server.restore());
+    const act = prng.pick(acts);
+    world.after(prng.between(0, 3 * options.latencyMs), "in the middle", () => {
+      if (this.#isFaulty) act();
+    });
+  }
+
+  #restart(client: ClientNode): void {
+    client.crash();
+    const delayMs = this.world.prng.wait(RESTART_MEAN_MS);
+    this.world.after(delayMs, `${client.name} starts`, () => client.start());
+  }
+
   #flood(): void {
     this.world.log("a flood");
     for (let i = 0; i < FLOOD_CALLS; i++) this.#fill(`flood-${i}`, FLOOD_ROWS);
+  }
+
+  /** Somebody else changes some rows, and deletes others. */
+  #write(scope: string): void {
+    const { prng } = this.world;
+    const id = `meanwhile-${++this.#writes}`;
+    const place = { scope, client: "", seq: 0, createdAt: 0 };
+    const from = prng.between(0, 5);
+    const rows = prng.between(1, 5);
+    this.#server.write([
+      { id, name: "blob.fill", args: { rows, size: STOCK_SIZE, tag: id }, ...place },
+      { id: `${id}-gone`, name: "blob.clear", args: { from, rows }, ...place },
+    ]);
   }
 
   /** Rows that nobody here has made. */

@@ -129,7 +129,7 @@ function deriving(kernel: Kernel, twin: Kernel, prng: Prng, differs: () => void)
 }
 
 function adding(kernel: Kernel, twin: Kernel, prng: Prng, differs: () => void): number {
-  const sketch = numbers(prng, prng.between(1, 40));
+  const sketch = numbers(prng, prng.between(1, 64));
   const other = sketch.slice();
   const elements = numbers(prng, prng.between(0, 4));
   const sign = prng.chance(0.5) ? 1 : -1;
@@ -153,7 +153,7 @@ function merging(kernel: Kernel, twin: Kernel, prng: Prng, differs: () => void):
 
 /** A sketch of a small difference, sometimes of one that is too large for it, sometimes of none. */
 function decoding(kernel: Kernel, twin: Kernel, prng: Prng, differs: () => void): number {
-  const words = prng.between(1, 12);
+  const words = prng.chance(0.03) ? prng.between(13, 64) : prng.between(1, 12);
   const plus = prng.between(0, prng.between(0, words));
   const minus = prng.between(0, prng.between(0, words));
   let sketch = new Uint8Array(words * 8);

@@ -1,8 +1,7 @@
 /** The hand-written module against its twin, and both as ports of the core, on Deno, Bun, workerd. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import type * as ports from "../../core/ports.ts";
-import { assemble, embedded, FRAGMENTS, MODULE_BYTES_MAX } from "../../scripts/build_wasm.ts";
 import { bunCommand } from "../../scripts/compile_bun.ts";
 import { kernelOf, kernelSync, openKernel } from "../../wasm/kernel.ts";
 import type { Difference, Kernel } from "../../wasm/kernel_port.ts";
@@ -80,6 +79,11 @@ Deno.test("the kernel is the same one for everybody, and the twin where nothing 
   assertEquals(new TextDecoder().decode(stdout).trim(), "plain plain");
 });
 
+Deno.test("kernelOf refuses a module that is not the kernel", () => {
+  const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  assertThrows(() => kernelOf(empty), TypeError, "Cannot use the module: it is not the kernel");
+});
+
 Deno.test("the kernel of this room is the port of the core, and the other way round", () => {
   const asPort: (kernel: Kernel) => ports.Kernel = (kernel) => kernel;
   const fromPort: (kernel: ports.Kernel) => Kernel = (kernel) => kernel;
@@ -88,16 +92,6 @@ Deno.test("the kernel of this room is the port of the core, and the other way ro
   assertEquals(fromPort(asPort(plainKernel)), plainKernel);
   const difference = { plus: new Uint8Array(8), minus: new Uint8Array() };
   assertEquals(fromDifference(asDifference(difference)), difference);
-});
-
-Deno.test("the module that is committed is what its fragments give, and not too large", async () => {
-  const fragments = await Promise.all(
-    FRAGMENTS.map((name) => Deno.readTextFile(join(WASM, name))),
-  );
-  const bytes = assemble(fragments);
-  assertEquals(bytes.length <= MODULE_BYTES_MAX, true);
-  assertEquals(await Deno.readFile(join(WASM, "kernel.wasm")), bytes);
-  assertEquals(await Deno.readTextFile(join(WASM, "kernel_gen.ts")), embedded(bytes));
 });
 
 /** Runs a script that prints the report of the cases as JSON. */

@@ -14,6 +14,8 @@ export default { fetch: (request) => answer(request, kernel) };`;
 const [seed, count] = Deno.args;
 const worker = new Miniflare({
   compatibilityDate: "2026-01-01",
+  // Otherwise it asks the network where it is.
+  cf: false,
   modules: [
     { type: "ESModule", path: "entry.js", contents: ENTRY },
     {

@@ -21,15 +21,16 @@ import { ReplicaTree } from "./replica_tree.ts";
 import { idle, inSlices, type Pause, soon } from "./slices.ts";
 import { openKernel } from "../../wasm/kernel.ts";
 
-/** After so many claims in a row that were not true, all rows are loaded; after that, no more is done. */
+/** The so-manieth claim in a row that is not true has all rows loaded; after that, no more is done. */
 export const MISMATCHES_MAX = 3;
 
 const INTEGRITY: Readonly<Record<ReconcileProgress["state"], Integrity>> = {
   verified: "verified",
   different: "repairing",
   exchanging: "repairing",
-  repaired: "repairing",
-  snapshot: "repairing",
+  // An exchange ends when the digests are equal; a snapshot has yet to be compared.
+  repaired: "verified",
+  snapshot: "unknown",
   stuck: "different",
 };
 
@@ -107,7 +108,7 @@ export class ReconcileClient {
     }
   }
 
-  async #compare(claim: Claim): Promise<void> {
+  async #compare(claim: Claim, isRebuilt = false): Promise<void> {
     const isTrue = this.#tree.isTrue(claim, claim.root);
     if (isTrue === undefined) return;
     if (isTrue) {
@@ -115,16 +116,16 @@ export class ReconcileClient {
       return this.#tell("verified");
     }
     // The second time the digests themselves are in doubt.
-    if (this.#mismatches === 1) {
+    if (this.#mismatches === 1 && !isRebuilt) {
       this.#tree.rebuild();
       await this.#build(this.#tree, soon, this.#end.signal);
-      this.#mismatches++;
-      return await this.#compare(claim);
+      return await this.#compare(claim, true);
     }
     if (this.#mismatches > MISMATCHES_MAX) return;
+    if (this.#mismatches === MISMATCHES_MAX) this.#tell("stuck");
+    else if (this.#repairSoon() === null) return;
+    else this.#tell("different");
     this.#mismatches++;
-    if (this.#mismatches > MISMATCHES_MAX) return this.#tell("stuck");
-    if (this.#repairSoon() !== null) this.#tell("different");
   }
 
   /** Has the machine ask for a repair; `null` when this is not the time: a claim will come then. */

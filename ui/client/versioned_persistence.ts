@@ -91,8 +91,8 @@ export class VersionedPersistence implements Persistence {
   }
 
   /** The rows as they are stored; rows that another version stored are none of its own. */
-  async readRows(): Promise<Replica | null> {
-    const replica = await this.#inner.readRows?.() ?? null;
+  async readRows(): Promise<Replica | null | undefined> {
+    const replica = await this.#inner.readRows?.();
     return replica && { ...replica, epoch: readMark(replica.epoch).epoch };
   }
 
