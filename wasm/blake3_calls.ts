@@ -50,12 +50,20 @@ export function blake3Calls(
   const lanes = new Lanes(exports["hash"] as Hash, memory);
   return {
     hashAll(messages, ends, key) {
-      checkMessages(messages, ends, key);
-      return lanes.hashAll(messages, ends, key, key ? KEYED : 0);
+      const longest = checkMessages(messages, ends, key);
+      lanes.start(key);
+      const flags = key ? KEYED : 0;
+      // The usual case: all of them fit at a time.
+      return longest <= CHUNK_BYTES && messages.length <= BATCH_BYTES_MAX &&
+          ends.length <= BATCH_MESSAGES_MAX
+        ? lanes.hashFew(messages, ends, flags)
+        : lanes.hashMany(messages, ends, flags);
     },
     deriveKey(context, material) {
       const words = contextBytes(context, material);
-      return lanes.hash(material, lanes.hash(words, undefined, CONTEXT), MATERIAL);
+      lanes.start();
+      lanes.start(lanes.hash(words, CONTEXT));
+      return lanes.hash(material, MATERIAL);
     },
   };
 }
@@ -74,29 +82,26 @@ class Lanes {
     this.#constants = memory.slice(CONSTANTS_AT, CONSTANTS_AT + DIGEST_BYTES);
   }
 
+  /** Says where the messages of the following calls start. */
+  start(key: Uint8Array = this.#constants): void {
+    this.#memory.set(key, KEY_AT);
+  }
+
   /** The digest of one message, of any length. */
-  hash(message: Uint8Array, key: Uint8Array | undefined, flags: number): Uint8Array {
-    if (message.length <= CHUNK_BYTES) {
-      return this.hashAll(message, Uint32Array.of(message.length), key, flags);
-    }
-    this.#memory.set(key ?? this.#constants, KEY_AT);
-    return this.#tree(message, flags);
+  hash(message: Uint8Array, flags: number): Uint8Array {
+    return message.length > CHUNK_BYTES
+      ? this.#tree(message, flags)
+      : this.hashFew(message, Uint32Array.of(message.length), flags);
   }
 
-  hashAll(
-    messages: Uint8Array,
-    ends: Uint32Array,
-    key: Uint8Array | undefined,
-    flags: number,
-  ): Uint8Array {
-    this.#memory.set(key ?? this.#constants, KEY_AT);
-    const staged = this.#stage(0, 0, ends);
-    if (staged < ends.length) return this.#batches(messages, ends, flags);
-    this.#batch(messages, staged, flags);
-    return this.#memory.slice(DIGESTS_AT, DIGESTS_AT + staged * DIGEST_BYTES);
+  /** For messages that fit at a time. */
+  hashFew(messages: Uint8Array, ends: Uint32Array, flags: number): Uint8Array {
+    this.#ends.set(ends);
+    this.#batch(messages, ends.length, flags);
+    return this.#memory.slice(DIGESTS_AT, DIGESTS_AT + ends.length * DIGEST_BYTES);
   }
 
-  #batches(messages: Uint8Array, ends: Uint32Array, flags: number): Uint8Array {
+  hashMany(messages: Uint8Array, ends: Uint32Array, flags: number): Uint8Array {
     const digests = new Uint8Array(ends.length * DIGEST_BYTES);
     let from = 0;
     for (let first = 0; first < ends.length;) {

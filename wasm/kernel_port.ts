@@ -31,8 +31,11 @@ export interface LoadedKernel extends Kernel {
 /** Of a key and of a digest. */
 export const DIGEST_BYTES = 32;
 
-/** Throws unless the ends ascend within the messages, and the last one is where they end. */
-export function checkMessages(messages: Uint8Array, ends: Uint32Array, key?: Uint8Array): void {
+/**
+ * Throws unless the ends ascend within the messages, and the last one is where they end; returns how
+ * long the longest message is.
+ */
+export function checkMessages(messages: Uint8Array, ends: Uint32Array, key?: Uint8Array): number {
   if (!(messages instanceof Uint8Array)) {
     throw new TypeError("Cannot hash messages: they are not a Uint8Array");
   }
@@ -40,9 +43,11 @@ export function checkMessages(messages: Uint8Array, ends: Uint32Array, key?: Uin
     throw new TypeError("Cannot hash messages: their ends are not a Uint32Array");
   }
   let last = 0;
+  let longest = 0;
   for (let index = 0; index < ends.length; index++) {
     const end = ends[index] ?? 0;
     if (end < last) throw new RangeError("Cannot hash messages: their ends do not ascend");
+    if (end - last > longest) longest = end - last;
     last = end;
   }
   if (last !== messages.length) {
@@ -50,13 +55,14 @@ export function checkMessages(messages: Uint8Array, ends: Uint32Array, key?: Uin
       `Cannot hash messages: the last ends at ${last}, the bytes at ${messages.length}`,
     );
   }
-  if (key === undefined) return;
+  if (key === undefined) return longest;
   if (!(key instanceof Uint8Array)) {
     throw new TypeError("Cannot hash with a key: it is not a Uint8Array");
   }
   if (key.length !== DIGEST_BYTES) {
     throw new RangeError(`Cannot hash with a key of ${key.length} bytes: it takes ${DIGEST_BYTES}`);
   }
+  return longest;
 }
 
 /** The bytes of a context, once both arguments of `deriveKey` are what they should be. */

@@ -3,16 +3,17 @@
  * `sketch.wat`, which takes the same steps in the same order.
  *
  * The way is that of Minsky, Trachtenberg and Zippel, "Set reconciliation with nearly optimal
- * communication complexity" (IEEE Trans. Inf. Theory 49(9), 2003), with power sums instead of values.
- * p = 2^61 - 1; word k - 1 of a sketch is s_k, the sum of x^k over plus less the sum over minus.
+ * communication complexity" (IEEE Trans. Inf. Theory 49(9), 2003), with power sums in the place of
+ * values. p = 2^61 - 1; the words of a sketch are s_1, s_2, …: s_k is the sum of x^k over plus less
+ * the sum over minus.
  *
- * 1. exp(-sum s_k z^k / k) = A(z) / B(z), where A is the product of (1 - x z) over plus and B that over
- *    minus: Newton's identities give the series, Berlekamp and Massey's shortest recurrence is B, and
- *    A is the series times B. The degrees differ by the surplus.
- * 2. Turned round, each is a monic polynomial f with the elements as its roots. x^p = x modulo f holds
- *    exactly when f has only distinct roots in the field, and h = x^((p-1)/2), one step before, is 1
- *    at about half of them: gcd(f, h - 1) splits f (Cantor and Zassenhaus). When it does not, or for
- *    the next split, all roots move up by one. Degree 2 is a square root, as p = 3 modulo 4.
+ * 1. exp(-sum s_k z^k / k) = A(z) / B(z), where A is the product of (1 - x z) over plus and B that
+ *    over minus: Newton's identities give the series, Berlekamp and Massey's shortest recurrence is
+ *    B, and A is the series times B. The degrees differ by the surplus.
+ * 2. Turned round, each is a monic polynomial f with the elements as its roots. x^p = x modulo f
+ *    holds exactly when f has only distinct roots in the field. One step before, h = x^((p-1)/2) is
+ *    1 at about half of them: gcd(f, h - 1) splits f (Cantor and Zassenhaus). Before each attempt
+ *    all roots move up by one. Degree 2 is a square root, as p = 3 modulo 4.
  * 3. What was found is summed again and must give every word of the sketch.
  *
  * The work is bounded: an attempt to split degree d costs d^2, and a decoding of m words may spend
@@ -42,9 +43,9 @@ interface Work {
 }
 
 /**
- * Adds elements to a sketch of 1 to 64 words, in place; `sign` -1 takes them away. Elements and words
- * count modulo 2^61 - 1, the words come out reduced, and an element 0 adds nothing. Another length, or
- * elements that are no multiple of 8 bytes, are a `TypeError`.
+ * Adds elements to a sketch of 1 to 64 words, in place; `sign` -1 takes them away. Elements and
+ * words count modulo 2^61 - 1, the words come out reduced, and an element 0 adds nothing. Another
+ * length, or elements that are no multiple of 8 bytes, are a `TypeError`.
  */
 export function addElements(sketch: Uint8Array, elements: Uint8Array, sign: 1 | -1): void {
   wordsOf(sketch);
@@ -55,7 +56,8 @@ export function addElements(sketch: Uint8Array, elements: Uint8Array, sign: 1 | 
 
 /**
  * Adds a sketch of any number of words to another, in place; `sign` -1 takes it away. Words count
- * modulo 2^61 - 1 and come out reduced. Lengths that differ or are no multiple of 8 are a `TypeError`.
+ * modulo 2^61 - 1 and come out reduced. Lengths that differ, or are no multiple of 8, are a
+ * `TypeError`.
  */
 export function addSketch(sketch: Uint8Array, other: Uint8Array, sign: 1 | -1): void {
   commonWords(sketch, other);
@@ -67,11 +69,12 @@ export function addSketch(sketch: Uint8Array, other: Uint8Array, sign: 1 | -1): 
  * The difference that a sketch of 1 to 64 words stands for (another length is a `TypeError`), both
  * sides ascending.
  *
- * `null` when the sketch is overfull or none at all: words that are not reduced, a `surplus` that is
- * no integer or larger than the number of words, everything that no difference of at most m elements
- * adds up to, and what is too much work. By chance an overfull sketch of m words is also that of a
- * difference of m elements, a in plus and b in minus, once in about a! b! times: 576 for 8 words,
- * 10^9 for 16. Whoever decodes so few has to look up the elements of a result that uses every word.
+ * `null` when the sketch is overfull or none at all: words that are not reduced, a `surplus` that
+ * is no integer or larger than the number of words, everything that no difference of at most m
+ * elements adds up to, and what is too much work. By chance an overfull sketch of m words is also
+ * that of a difference of m elements, a in plus and b in minus, once in about a! b! times: 576 for
+ * 8 words, 10^9 for 16. Whoever decodes so few has to look up the elements of a result that uses
+ * every word.
  */
 export function decode(sketch: Uint8Array, surplus: number): Difference | null {
   const words = wordsOf(sketch);
@@ -121,8 +124,9 @@ function seriesOf(sums: Numbers): Numbers {
 }
 
 /**
- * The shortest recurrence of the series behind its term `surplus`, scaled to begin with 1; `null` when
- * the terms do not determine it. Without divisions: the recurrence is only known up to a factor.
+ * The shortest recurrence of the series behind its term `surplus`, scaled to begin with 1; `null`
+ * when the terms do not determine it. Without divisions: until the end it is only known up to a
+ * factor.
  */
 function recurrenceOf(series: Numbers, surplus: number): Numbers | null {
   const terms = series.slice(surplus + 1);
@@ -151,7 +155,7 @@ function recurrenceOf(series: Numbers, surplus: number): Numbers | null {
   return Array.from({ length: order + 1 }, (_, at) => modulo(scale * (recurrence[at] ?? 0n)));
 }
 
-/** All roots of a monic polynomial, ascending; `null` when they are not distinct and in the field. */
+/** All roots of a monic polynomial, ascending; `null` unless they are distinct and in the field. */
 function rootsOf(polynomial: Numbers, work: Work): Numbers | null {
   const roots: Numbers = [];
   const factors: Factor[] = polynomial.length > 1 ? [{ polynomial, moved: 0n }] : [];

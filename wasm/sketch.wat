@@ -1,6 +1,6 @@
 ;; Sketches of sets: power sums over the integers modulo p = 2^61 - 1, and their decoding.
 ;;
-;; The algorithm, step by step, is that of wasm/plain_sketch.ts, which explains it and is the oracle.
+;; The algorithm is, step by step, that of plain_sketch.ts, which explains it and is the oracle.
 ;;
 ;; Numbers are i64: "reduced" is below p, "loose" is below 2^61 + 8 and right modulo p. Polynomials
 ;; (the lowest power first) are kept as pairs of u32: bits 0-30 of a reduced coefficient, then bits
@@ -546,77 +546,64 @@
     (br_if $coefficients (i32.ge_s (local.get $at) (i32.const 0))))
   (local.get $degree))
 
-;; One attempt to split the factor whose coefficients are here, and whose degree and moves are at
-;; `state`; gives 0 when it has not its roots, or the work is spent.
-(func $sketch_split (param $factor i32) (param $state i32) (result i32)
-  (local $degree i32) (local $at i32) (local $low i32) (local $times i32)
-  (local $h i32) (local $next i32) (local $part i32)
-  (local.set $degree (i32.load (local.get $state)))
-  (global.set $sketch_work
-    (i32.sub (global.get $sketch_work) (i32.mul (local.get $degree) (local.get $degree))))
-  (if (i32.lt_s (global.get $sketch_work) (i32.const 0)) (then (return (i32.const 0))))
-  ;; f(x - 1) has all roots one higher.
-  (i32.store offset=4 (local.get $state)
-    (i32.add (i32.load offset=4 (local.get $state)) (i32.const 1)))
-  (memory.copy
-    (i32.const 0x3800) (local.get $factor) (i32.shl (local.get $degree) (i32.const 3)))
-  (i64.store offset=0x3800 (i32.shl (local.get $degree) (i32.const 3)) (i64.const 1))
+;; f(x - 1) in the place of f: all roots are one higher.
+(func $sketch_move (param $degree i32)
+  (local $at i32) (local $low i32) (local $end i32)
+  (local.set $low (i32.const 0x3800))
+  (local.set $end (i32.add (i32.const 0x3800) (i32.shl (local.get $degree) (i32.const 3))))
   (loop $lows
-    (local.set $at (i32.sub (local.get $degree) (i32.const 1)))
-    (loop $moves
-      (local.set $times (i32.add (i32.const 0x3800) (i32.shl (local.get $at) (i32.const 3))))
+    (local.set $at (local.get $end))
+    (loop $coefficients
+      (local.set $at (i32.sub (local.get $at) (i32.const 8)))
       (call $sketch_put
-        (local.get $times)
+        (local.get $at)
         (i64.sub
-          (i64.add (call $sketch_get (local.get $times)) (i64.const 0x1fffffffffffffff))
-          (call $sketch_get (i32.add (local.get $times) (i32.const 8)))))
-      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
-      (br_if $moves (i32.ge_s (local.get $at) (local.get $low))))
-    (local.set $low (i32.add (local.get $low) (i32.const 1)))
-    (br_if $lows (i32.lt_s (local.get $low) (local.get $degree))))
-  (memory.copy
-    (local.get $factor) (i32.const 0x3800) (i32.shl (local.get $degree) (i32.const 3)))
-  ;; h = x^((p-1)/2), where (p-1)/2 is 60 ones in binary. Below the degree a power is itself.
+          (i64.add (call $sketch_get (local.get $at)) (i64.const 0x1fffffffffffffff))
+          (call $sketch_get (i32.add (local.get $at) (i32.const 8)))))
+      (br_if $coefficients (i32.gt_u (local.get $at) (local.get $low))))
+    (local.set $low (i32.add (local.get $low) (i32.const 8)))
+    (br_if $lows (i32.lt_u (local.get $low) (local.get $end)))))
+
+;; h = x^((p-1)/2) modulo f: where it is, or 0 when f has not its roots. The exponent is 60 ones in
+;; binary; up to the degree a power of x is itself.
+(func $sketch_power (param $degree i32) (result i32)
+  (local $h i32) (local $next i32) (local $last i32) (local $power i32) (local $times i32)
   (local.set $h (i32.const 0x3c00))
   (local.set $next (i32.const 0x4000))
-  (local.set $at (i32.const 1))
-  (local.set $times (i32.const 59))
+  (local.set $power (i32.const 1))
+  (local.set $times (i32.const 60))
   (loop $small
-    (local.set $low (i32.add (i32.shl (local.get $at) (i32.const 1)) (i32.const 1)))
-    (if (i32.lt_s (local.get $low) (local.get $degree))
-      (then
-        (local.set $at (local.get $low))
-        (local.set $times (i32.sub (local.get $times) (i32.const 1)))
-        (br $small))))
+    (local.set $last (local.get $power))
+    (local.set $power (i32.add (i32.shl (local.get $power) (i32.const 1)) (i32.const 1)))
+    (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+    (br_if $small (i32.lt_s (local.get $power) (local.get $degree))))
   (memory.fill (local.get $h) (i32.const 0) (i32.shl (local.get $degree) (i32.const 3)))
-  (i64.store offset=0x3c00 (i32.shl (local.get $at) (i32.const 3)) (i64.const 1))
+  (i64.store offset=0x3c00 (i32.shl (local.get $last) (i32.const 3)) (i64.const 1))
   (loop $powers
     (call $sketch_square (local.get $h) (local.get $next) (local.get $degree))
-    (local.set $at (local.get $h))
+    (local.set $last (local.get $h))
     (local.set $h (local.get $next))
-    (local.set $next (local.get $at))
+    (local.set $next (local.get $last))
     (br_if $powers (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
   ;; Once more is x^p, which has to be x.
   (call $sketch_square (local.get $h) (local.get $next) (local.get $degree))
   (i64.store offset=8 (local.get $next)
     (i64.sub (i64.load offset=8 (local.get $next)) (i64.const 1)))
-  (if
-    (i32.ge_s
-      (call $sketch_degree (local.get $next) (i32.sub (local.get $degree) (i32.const 1)))
-      (i32.const 0))
-    (then (return (i32.const 0))))
-  (call $sketch_put
+  (select
     (local.get $h)
-    (i64.add (call $sketch_get (local.get $h)) (i64.const 0x1ffffffffffffffe)))
-  (local.set $part (call $sketch_divisor (local.get $h) (local.get $degree)))
-  (local.set $low (i32.sub (local.get $degree) (local.get $part)))
-  (if (i32.eqz (i32.mul (local.get $low) (local.get $part))) (then (return (i32.const 1))))
-  ;; The quotient, from the top down.
-  (i64.store offset=0x5800 (i32.shl (local.get $low) (i32.const 3)) (i64.const 1))
-  (local.set $at (local.get $low))
-  (loop $quotient
+    (i32.const 0)
+    (i32.lt_s
+      (call $sketch_degree (local.get $next) (i32.sub (local.get $degree) (i32.const 1)))
+      (i32.const 0))))
+
+;; What f is when it is divided by the divisor of the degree `part`: `rest` is the degree of that.
+(func $sketch_quotient (param $part i32) (param $rest i32)
+  (local $at i32) (local $count i32)
+  (i64.store offset=0x5800 (i32.shl (local.get $rest) (i32.const 3)) (i64.const 1))
+  (local.set $at (local.get $rest))
+  (loop $coefficients
     (local.set $at (i32.sub (local.get $at) (i32.const 1)))
-    (local.set $times (i32.sub (local.get $low) (local.get $at)))
+    (local.set $count (i32.sub (local.get $rest) (local.get $at)))
     (call $sketch_put
       (i32.add (i32.const 0x5800) (i32.shl (local.get $at) (i32.const 3)))
       (i64.sub
@@ -630,20 +617,46 @@
           (i32.add (i32.const 0x5808) (i32.shl (local.get $at) (i32.const 3)))
           (i32.add (i32.const 0x53f8) (i32.shl (local.get $part) (i32.const 3)))
           (select
-            (local.get $times)
+            (local.get $count)
             (local.get $part)
-            (i32.lt_s (local.get $times) (local.get $part))))))
-    (br_if $quotient (local.get $at)))
-  (local.set $part (i32.shl (local.get $part) (i32.const 3)))
-  (memory.copy (local.get $factor) (i32.const 0x5400) (local.get $part))
+            (i32.lt_s (local.get $count) (local.get $part))))))
+    (br_if $coefficients (local.get $at))))
+
+;; One attempt to split the factor whose coefficients are here, and whose degree and moves are at
+;; `state`; gives 0 when it has not its roots, or the work is spent.
+(func $sketch_split (param $factor i32) (param $state i32) (result i32)
+  (local $degree i32) (local $bytes i32) (local $h i32) (local $part i32) (local $rest i32)
+  (local.set $degree (i32.load (local.get $state)))
+  (local.set $bytes (i32.shl (local.get $degree) (i32.const 3)))
+  (global.set $sketch_work
+    (i32.sub (global.get $sketch_work) (i32.mul (local.get $degree) (local.get $degree))))
+  (if (i32.lt_s (global.get $sketch_work) (i32.const 0)) (then (return (i32.const 0))))
+  (memory.copy (i32.const 0x3800) (local.get $factor) (local.get $bytes))
+  (i64.store offset=0x3800 (local.get $bytes) (i64.const 1))
+  (call $sketch_move (local.get $degree))
+  (memory.copy (local.get $factor) (i32.const 0x3800) (local.get $bytes))
+  (i32.store offset=4 (local.get $state)
+    (i32.add (i32.load offset=4 (local.get $state)) (i32.const 1)))
+  (if (i32.eqz (local.tee $h (call $sketch_power (local.get $degree))))
+    (then (return (i32.const 0))))
+  (call $sketch_put
+    (local.get $h)
+    (i64.add (call $sketch_get (local.get $h)) (i64.const 0x1ffffffffffffffe)))
+  (local.set $part (call $sketch_divisor (local.get $h) (local.get $degree)))
+  (local.set $rest (i32.sub (local.get $degree) (local.get $part)))
+  (if (i32.eqz (i32.mul (local.get $rest) (local.get $part))) (then (return (i32.const 1))))
+  (call $sketch_quotient (local.get $part) (local.get $rest))
+  (local.set $bytes (i32.shl (local.get $part) (i32.const 3)))
+  (memory.copy (local.get $factor) (i32.const 0x5400) (local.get $bytes))
   (memory.copy
-    (i32.add (local.get $factor) (local.get $part))
+    (i32.add (local.get $factor) (local.get $bytes))
     (i32.const 0x5800)
-    (i32.shl (local.get $low) (i32.const 3)))
-  (local.set $next (i32.add (local.get $state) (local.get $part)))
-  (i32.store (local.get $next) (local.get $low))
-  (i32.store offset=4 (local.get $next) (i32.load offset=4 (local.get $state)))
-  (i32.store (local.get $state) (i32.shr_u (local.get $part) (i32.const 3)))
+    (i32.shl (local.get $rest) (i32.const 3)))
+  ;; The parts have moved as often.
+  (i32.store (local.get $state) (local.get $part))
+  (local.set $bytes (i32.add (local.get $state) (local.get $bytes)))
+  (i32.store (local.get $bytes) (local.get $rest))
+  (i32.store offset=4 (local.get $bytes) (i32.load offset=4 (local.get $state)))
   (i32.const 1))
 
 ;; Both roots of x^2 + b x + c, less the moves, in the place of c and b; gives 0 when they are not

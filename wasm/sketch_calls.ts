@@ -2,7 +2,7 @@
 import type { Kernel } from "./kernel_port.ts";
 import { commonWords, isSurplus, numberCount, WORD_BYTES, wordsOf } from "./sketch_port.ts";
 
-/** Where the module has what, and how much fits there; see the maps of kernel.wat and sketch.wat. */
+/** Where the module has what, and how much fits there: the maps of kernel.wat and sketch.wat. */
 const SKETCH_AT = 0x1000;
 const UPPER_AT = 0x1800;
 const LOWER_AT = 0x1a00;

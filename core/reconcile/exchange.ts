@@ -19,6 +19,7 @@ import { elementsIn, wantOf, writeWants } from "./elements.ts";
 import { DrillDown } from "./exchange_drill.ts";
 import { type GroupDifference, type GroupName, GroupSearch } from "./exchange_groups.ts";
 import { type RequestPart, RequestPlan, type WantedRow } from "./exchange_plan.ts";
+import { firstProbe, type ProbeFields, wholeSketch } from "./exchange_probe.ts";
 import { ExchangeRows, type RowKey } from "./exchange_rows.ts";
 import { bitsFor, isTooMuch } from "./group_sketches.ts";
 import { DIGEST_BYTES, LEVEL_BITS, levelOf, prefixOf } from "./node_bytes.ts";
@@ -32,7 +33,6 @@ import {
   REQUESTS_MAX,
   ROUNDS_MAX,
   SALT_BYTES,
-  SKETCH_WORDS_FEW,
   SKETCH_WORDS_MAX,
   TREE_VERSION,
 } from "./reconcile_limits.ts";
@@ -103,13 +103,6 @@ interface Newest {
   readonly time: number;
 }
 
-/** What a request says besides the groups, rows and nodes that it asks for. */
-type RequestFields = Partial<Pick<ReconcileRequest, "count" | "root" | "sketch" | "since">>;
-
-/** Updates up to which a short sketch is expected to tell them. */
-const FEW_UPDATES_MAX = 3;
-/** Updates up to which a sketch is expected to tell them. */
-const SKETCHED_UPDATES_MAX = 15;
 /** Bytes of a wanted row of which nothing is known, and of any row beside its text. */
 const UNKNOWN_ROW_BYTES = 256;
 const ROW_OVERHEAD_BYTES = 64;
@@ -131,7 +124,7 @@ export class Exchange {
   #told: number;
   #newest: Newest | undefined;
   /** What this round's request said, if it was a probe. */
-  #probe: RequestFields | undefined;
+  #probe: ProbeFields | undefined;
   /** Whether anything but written rows was asked for since the exchange began. */
   #hasProbed = false;
   /** Whether a reply left something out: in this round, and since the last probe. */
@@ -175,25 +168,9 @@ export class Exchange {
 
   /** The first requests. Call it once. */
   start(): readonly Uint8Array[] {
-    const { cursor, epoch, serverCount, serverCursor, tree } = this.#start;
-    const { count } = tree;
-    const isSameEpoch = this.#epoch === epoch;
-    if (isSameEpoch && serverCursor !== undefined && cursor < serverCursor) {
-      return this.#sendProbe({ since: true, count });
-    }
-    this.#hasProbed = true;
-    const behind = Math.abs((serverCursor ?? NaN) - cursor);
-    const updates = Math.max(behind, Math.abs((serverCount ?? count) - count));
-    // Where the cursors agree and the roots do not, nothing says how much differs.
-    if (Number.isNaN(updates) || isSameEpoch && updates === 0) {
-      const since = isSameEpoch && serverCursor === undefined;
-      return this.#sendProbe({ since, count, sketch: sketchOf(tree, SKETCH_WORDS_MAX) });
-    }
-    if (updates === 0 || updates > SKETCHED_UPDATES_MAX) {
-      return this.#sendProbe({ count, root: tree.root });
-    }
-    const words = updates <= FEW_UPDATES_MAX ? SKETCH_WORDS_FEW : SKETCH_WORDS_MAX;
-    return this.#sendProbe({ count, sketch: sketchOf(tree, words) });
+    const fields = firstProbe(this.#start, this.#epoch === this.#start.epoch);
+    this.#hasProbed = fields.sketch !== undefined || fields.root !== undefined;
+    return this.#sendProbe(fields);
   }
 
   /**
@@ -219,7 +196,10 @@ export class Exchange {
     const isFirst = this.#newest === undefined;
     const isOtherEpoch = epoch !== "" && epoch !== this.#epoch;
     // What one history told means nothing in another.
-    if (reply.snapshot || isOtherEpoch && !isFirst) return this.#end({ kind: "snapshot" });
+    if (reply.snapshot || isOtherEpoch && !isFirst) {
+      this.#giveUp();
+      return;
+    }
     if (isOtherEpoch) this.#epoch = epoch;
     const root = same ? this.#probe?.root : reply.root;
     if (root?.length !== DIGEST_BYTES || told > cursor) {
@@ -291,30 +271,31 @@ export class Exchange {
     this.#isCut = false;
     const groups = this.#search.next(Math.max(tree.count, newest.count));
     const nodes = this.#drill?.open ?? [];
+    const isTold = this.#told >= newest.cursor;
+    const isAllThere = groups?.length === 0 && nodes.length + this.#wants.length === 0;
+    if (isAllThere && isTold && areEqualBytes(tree.root, newest.root)) {
+      const { cursor, time } = newest;
+      const changes = this.#rows.changes(this.#start.row);
+      return this.#end({ kind: "repaired", epoch: this.#epoch, cursor, time, ...changes });
+    }
     const isTooLong = this.#round >= ROUNDS_MAX ||
       this.#requests > REQUESTS_MAX - REQUESTS_AT_ONCE_MAX;
     if (groups === undefined || nodes.length > DRILL_OPEN_MAX || isTooLong) return this.#giveUp();
-    if (groups.length + nodes.length + this.#wants.length > 0) return this.#ask(groups, nodes);
-    if (this.#told < newest.cursor) return this.#sendProbe({ since: true, count: tree.count });
-    if (!areEqualBytes(tree.root, newest.root)) return this.#searchAgain();
-    const { cursor, time } = newest;
-    const changes = this.#rows.changes(this.#start.row);
-    this.#end({ kind: "repaired", epoch: this.#epoch, cursor, time, ...changes });
-    return [];
+    if (!isAllThere) return this.#ask(groups, nodes);
+    return isTold ? this.#searchAgain() : this.#sendProbe({ since: true, count: tree.count });
   }
 
   /** All that was found is there, and the roots still differ. */
   #searchAgain(): readonly Uint8Array[] {
-    const { kernel, random, rows } = this.#start;
-    if (this.#isHidden || this.#rows.isUnclear || this.#search.isBlind) {
-      this.#isHidden = this.#rows.isUnclear = this.#search.isBlind = false;
-      this.#drill = new DrillDown(kernel, random.bytes(SALT_BYTES));
-      return this.#ask([], this.#drill.open);
-    }
+    if (this.#isHidden || this.#rows.isUnclear || this.#search.isBlind) return this.#drillDown();
     if (this.#hasProbed && !this.#wasCut) {
       this.#mismatches++;
       if (this.#mismatches === MISMATCHES_MAX) return this.#giveUp();
-      if (this.#mismatches === MISMATCHES_MAX - 1 && rows) this.#rows.rebuild(rows());
+      if (this.#mismatches === MISMATCHES_MAX - 1) {
+        const { rows } = this.#start;
+        if (rows) this.#rows.rebuild(rows());
+        return this.#drillDown();
+      }
     }
     this.#hasProbed = true;
     this.#wasCut = false;
@@ -328,7 +309,14 @@ export class Exchange {
     const groups = isProbe ? [] : [{ bits, from: 0, count: 2 ** bits }];
     this.#search.begin(groups);
     if (!isProbe) return this.#ask(groups, []);
-    return this.#sendProbe({ since: true, count, sketch: sketchOf(tree, SKETCH_WORDS_MAX) });
+    return this.#sendProbe({ since: true, count, sketch: wholeSketch(tree, SKETCH_WORDS_MAX) });
+  }
+
+  #drillDown(): readonly Uint8Array[] {
+    this.#isHidden = this.#rows.isUnclear = this.#search.isBlind = false;
+    const { kernel, random } = this.#start;
+    this.#drill = new DrillDown(kernel, random.bytes(SALT_BYTES));
+    return this.#ask([], this.#drill.open);
   }
 
   #ask(groups: readonly Groups[], nodes: readonly number[]): readonly Uint8Array[] {
@@ -348,12 +336,12 @@ export class Exchange {
     return this.#send(plan.parts.map((part) => this.#request({ since: true }, part)));
   }
 
-  #sendProbe(fields: RequestFields): readonly Uint8Array[] {
+  #sendProbe(fields: ProbeFields): readonly Uint8Array[] {
     this.#probe = fields;
     return this.#send([this.#request(fields)]);
   }
 
-  #request(fields: RequestFields, part?: RequestPart): Uint8Array {
+  #request(fields: ProbeFields, part?: RequestPart): Uint8Array {
     const { scope } = this.#start;
     const nodes = part?.nodes ?? [];
     return ReconcileRequest.encode({
@@ -381,15 +369,11 @@ export class Exchange {
   }
 
   #giveUp(): readonly Uint8Array[] {
-    this.#end({ kind: "snapshot" });
+    return this.#end({ kind: "snapshot" });
+  }
+
+  #end(outcome: ExchangeOutcome): readonly Uint8Array[] {
+    this.#outcome = outcome;
     return [];
   }
-
-  #end(outcome: ExchangeOutcome): void {
-    this.#outcome = outcome;
-  }
-}
-
-function sketchOf(tree: RowTree, words: number): Uint8Array {
-  return tree.groups(0, 0, 1, words).sketches[0] as Uint8Array;
 }

@@ -69,9 +69,10 @@ export class RequestPlan {
     }
   }
 
-  /** Asks for a node. */
+  /** Asks for a node, unless it has more tags than a request may have. */
   addNode(drilled: DrilledNode): void {
     const tags = (drilled.tags?.length ?? 0) / TAG_BYTES;
+    if (tags > DRILL_TAGS_MAX) return;
     const part = this.#part((open) =>
       open.room >= NODE_BYTES && open.nodes.length < DRILL_NODES_MAX && open.tags >= tags
     );

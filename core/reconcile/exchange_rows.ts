@@ -41,11 +41,6 @@ export class ExchangeRows {
     return this.#tree;
   }
 
-  /** How many rows a reply said anything about. */
-  get size(): number {
-    return this.#facts.size;
-  }
-
   /** What a row is as of a cursor, unless more recent news of it came already. */
   put({ entity, id, json }: RowChange, cursor: number): void {
     const key = `${entity.length} ${entity}${id}`;

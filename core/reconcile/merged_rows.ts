@@ -48,12 +48,12 @@ export class SortedChanges {
     this.#sortTied(tied, count);
   }
 
-  /** Sorts places with equal 32 bits by the other 32. */
+  /** Sorts places with equal 32 bits by the other 32; a sort keeps the order of what is equal. */
   #sortTied(from: number, to: number): void {
     if (to - from < 2) return;
     const { hashes } = this.rows;
     const lowOf = (row: number) => highAt(hashes, row * HASH_BYTES + 4);
-    this.order.subarray(from, to).sort((a, b) => lowOf(a) - lowOf(b) || a - b);
+    this.order.subarray(from, to).sort((a, b) => lowOf(a) - lowOf(b));
   }
 }
 

@@ -263,7 +263,8 @@ class Answer {
   }
 
   #putRow(entity: string, id: string): boolean {
-    return this.#put(entity, id, this.#store.row(this.#scope, entity, id)?.json ?? null);
+    const row = this.#store.row(this.#scope, entity, id);
+    return this.#put(entity, id, row?.live === true ? row.json : null);
   }
 
   /** Whether the row fits. */

@@ -176,7 +176,7 @@ export class HashedChanges implements FreshRows {
   /** Adds a change; call `finish` after the last one. */
   add({ entity, id, json }: RowChange, kernel: Kernel, treeKeys: TreeKeys): void {
     const row = this.count++;
-    if (row === this.gone.length) this.#growRows();
+    if (row === this.gone.length) this.reserve(row * 2);
     this.gone[row] = json === null ? 1 : 0;
     const at = this.keyStarts[row] as number;
     const entityAt = at + KEY_HEAD_BYTES;
@@ -211,13 +211,16 @@ export class HashedChanges implements FreshRows {
     this.#hashed = this.count;
   }
 
-  #growRows(): void {
-    this.hashWords = grown(this.hashWords, 1);
-    this.digestWords = grown(this.digestWords, 1);
+  /** Makes room for so many changes in all. */
+  reserve(rows: number): void {
+    const more = rows - this.gone.length;
+    if (more <= 0) return;
+    this.hashWords = grown(this.hashWords, more * 2);
+    this.digestWords = grown(this.digestWords, more * 8);
     this.hashes = bytesOf(this.hashWords);
     this.digests = bytesOf(this.digestWords);
-    this.gone = grown(this.gone, 1);
-    this.keyStarts = grown(this.keyStarts, 1);
+    this.gone = grown(this.gone, more);
+    this.keyStarts = grown(this.keyStarts, more);
   }
 }
 

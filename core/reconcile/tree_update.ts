@@ -75,6 +75,7 @@ export function updateTree(
   spare = undefined;
   const { rows } = space.changes;
   rows.clear();
+  if (Array.isArray(changes)) rows.reserve(Math.min(changes.length, rowsMax));
   let most = 0;
   const put = () => {
     rows.finish(kernel, keys);

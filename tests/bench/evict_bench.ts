@@ -22,9 +22,9 @@ interface Row {
   readonly evicted: number;
   /** The way back. */
   readonly how: string;
-  /** Until the rows that were left were there, and until all were verified, in milliseconds. */
+  /** Until the rows that were left were there, and until all were the server's, in milliseconds. */
   readonly shownMs: number;
-  readonly verifiedMs: number;
+  readonly rightMs: number;
   /** The longest that the page was busy at a stretch, in milliseconds. */
   readonly busyMs: number;
   /** Bytes each way. */
@@ -78,7 +78,7 @@ async function visit(
     evicted,
     how,
     shownMs: Math.round(seen.times.shown),
-    verifiedMs: Math.round(seen.times.verified),
+    rightMs: Math.round(seen.times.right),
     busyMs: Math.round(seen.busyMs),
     up,
     down,

@@ -1,7 +1,7 @@
 /** A browser that loses part of a stored collection: found, and healed, with the program's own files. */
 import { assertEquals } from "@std/assert";
 import { openVerified, withEviction } from "./evict_stage.ts";
-import { complaintsOf } from "./harness.ts";
+import { complaintsOf, eventually } from "./harness.ts";
 
 const RECORDS = 100_000;
 
@@ -45,5 +45,35 @@ Deno.test("a page whose browser evicted stored rows has them all again", async (
       }, name);
     }
     assertEquals(complaints, []);
+  });
+});
+
+Deno.test("two tabs whose storage was evicted are both healed, and so is what they share", async () => {
+  const records = 6_000;
+  await withEviction(records, async ({ server, browser }) => {
+    const context = await browser.newContext();
+    const tabs = [await context.newPage(), await context.newPage()] as const;
+    const complaints = tabs.map(complaintsOf);
+    const openBoth = () => Promise.all(tabs.map((tab) => openVerified(tab, server.url)));
+    await openBoth();
+    for (const tab of tabs) await tab.evaluate(() => evictPage.stop());
+    // One block: less would be no loss, and more is cheaper as a snapshot.
+    const gone = await tabs[0].evaluate(() => evictPage.evict(100));
+    assertEquals(gone > 0, true);
+    await openBoth();
+    await tabs[1].evaluate((place) => evictPage.add(place), records);
+    for (const tab of tabs) {
+      await eventually(() => tab.evaluate(() => evictPage.count()), records + 1);
+      await eventually(() => tab.evaluate(() => evictPage.integrity()), "verified");
+      const { server: compared, damaged } = await tab.evaluate(() => evictPage.audit());
+      assertEquals([compared, damaged], ["equal", []]);
+    }
+    // Whoever starts next finds all of it stored, and has nothing to fetch.
+    for (const tab of tabs) await tab.evaluate(() => evictPage.stop());
+    await openVerified(tabs[0], server.url);
+    const states = await tabs[0].evaluate(() => evictPage.steps.map(({ state }) => state));
+    assertEquals(new Set(states), new Set(["verified"]));
+    assertEquals(await tabs[0].evaluate(() => evictPage.count()), records + 1);
+    assertEquals(complaints, [[], []]);
   });
 });

@@ -11,7 +11,7 @@ import {
   verified,
   Witness,
 } from "./reconcile_rig.ts";
-import { Device, eventually, type RigServer } from "./rig.ts";
+import { Device, type RigServer } from "./rig.ts";
 
 const ROWS = 40;
 

@@ -102,7 +102,7 @@ function repaired(
   return { rounds, meta: bytesUp + bytesDown - delivered };
 }
 
-Deno.test("exchange finds a hidden update level by level, in few rounds and bytes", () => {
+Deno.test("exchange finds a hidden update level by level, in few rounds and bytes [S10]", () => {
   const by = colliding();
   const server = new ServerSide(someRows(ROWS), by);
   server.commit([hidden("i7", 1)]);
@@ -121,7 +121,7 @@ Deno.test("exchange finds many hidden updates in as many rounds as one", () => {
   if (meta > META_BYTES_MAX * ids.length) throw new Error(`${meta} bytes for ${ids.length}`);
 });
 
-Deno.test("exchange finds rows that share an element, on either side", () => {
+Deno.test("exchange finds rows that share an element, on either side [S10]", () => {
   const by = colliding();
   const twins = ["twin-1", "twin-2", "twin-3"].map((id) => hidden(id, 1));
   for (const count of [10, 2_000]) {
@@ -137,7 +137,7 @@ Deno.test("exchange finds rows that share an element, on either side", () => {
   }
 });
 
-Deno.test("exchange finds hidden rows beside others that sketches show", () => {
+Deno.test("exchange finds hidden rows beside others that sketches show [S10]", () => {
   const by = colliding();
   const server = new ServerSide(someRows(3_000), by);
   server.commit([hidden("i1", 1), hidden("i2", 1), hidden("twin-1", 1)]);
@@ -157,4 +157,30 @@ Deno.test("exchange drills where one side has a leaf and the other one many rows
   repaired(server, by, [], many);
   repaired(server, by, [], many.slice(30));
   repaired(server, by, many.map(({ id }) => hidden(id, 2)));
+});
+
+Deno.test("exchange finds hidden rows while others are written [S10]", () => {
+  const by = colliding();
+  for (let seed = 0; seed < 20; seed++) {
+    const prng = new Prng(seed);
+    const server = new ServerSide(someRows(200), by);
+    server.commit([hidden("i1", 1), hidden("i2", 1), hidden("twin-1", 1)]);
+    const rows = new Map(server.rows);
+    for (const row of [hidden("i1", 2), hidden("i2", 2), hidden("twin-2", 2)]) {
+      rows.set(nameOf(row), row);
+    }
+    const client = new ClientSide(rows.values(), server.cursor, by);
+    const exchange = client.exchange({ serverCursor: server.cursor });
+    const write = () => {
+      const id = `i${10 + prng.next() % 100}`;
+      server.commit([{
+        entity: "note",
+        id,
+        json: prng.next() % 3 === 0 ? null : `${prng.next()}`,
+      }]);
+    };
+    travel(exchange, server, { before: write });
+    assertEquals(client.apply(exchange.outcome), true);
+    assertSameRows(client, server);
+  }
 });

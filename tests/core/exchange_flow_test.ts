@@ -62,7 +62,7 @@ Deno.test("exchange asks first for what is likely to tell the difference in one 
   assertEquals(first({ scope: SCOPE }), { ...sketch(32), since: true, isHttp: true });
 });
 
-Deno.test("exchange of equal rows takes one round and brings nothing", () => {
+Deno.test("exchange of equal rows takes one round and brings nothing [S10]", () => {
   const server = new ServerSide(rowsOf(500));
   for (const serverEpoch of [EPOCH, "next"]) {
     const client = updated(server, 0);
@@ -110,7 +110,7 @@ Deno.test("exchange takes rows that were written since, page by page", () => {
   assertEquals(rounds, Math.ceil(progress.bytesDown / (64 * 1024)));
 });
 
-Deno.test("exchange finds what was deleted without a trace in one round", () => {
+Deno.test("exchange finds what was deleted without a trace in one round [S10]", () => {
   const server = new ServerSide(rowsOf(10_000));
   for (const count of [1, 16, 17, 600]) {
     const client = updated(server, 0);
@@ -134,11 +134,33 @@ Deno.test("exchange goes on where a reply could not take all rows", () => {
   }
 });
 
+Deno.test("exchange asks for more rows than fit its requests, some later", () => {
+  const text = (mark: string) => (i: number) => JSON.stringify(`${mark}${i}`.repeat(7_000));
+  const rows = rowsOf(150, text("s"));
+  const server = new ServerSide(rows);
+  const client = new ClientSide(rowsOf(150, text("c")), server.cursor);
+  const { progress } = repaired(client, server);
+  if (progress.requests < 40) throw new Error(`Only ${progress.requests} requests`);
+});
+
 Deno.test("exchange over HTTP follows the epoch of the first reply", () => {
   const server = new ServerSide(rowsOf(300));
   const client = updated(server, 30, server.cursor + 7);
   const { outcome } = repaired(client, server, { scope: SCOPE, epoch: "earlier" });
   assertEquals(outcome?.kind === "repaired" && outcome.epoch, EPOCH);
+});
+
+Deno.test("exchange over HTTP that knows nothing of the server is told and probes at once", () => {
+  const server = new ServerSide(rowsOf(1_000));
+  for (const [written, broken] of [[0, 5], [100, 0], [100, 60]] as const) {
+    const client = updated(server, broken);
+    server.commit(rowsOf(written, (i) => `${written * broken + i}`).reverse());
+    const exchange = client.exchange({ scope: SCOPE });
+    const rounds = travel(exchange, server);
+    assertEquals(client.apply(exchange.outcome), true);
+    assertSameRows(client, server);
+    if (rounds > (written > 0 ? 4 : 1)) throw new Error(`${rounds} rounds`);
+  }
 });
 
 Deno.test("exchange ends as a snapshot when the epoch changes in its midst", () => {
@@ -182,7 +204,7 @@ Deno.test("exchange asks for groups at once when the counts say how much differs
   assertEquals(repaired(client, server).rounds, 2);
 });
 
-Deno.test("exchange makes a tree anew that is not of the client's rows", () => {
+Deno.test("exchange makes a tree anew that is not of the client's rows [S10]", () => {
   const server = new ServerSide(rowsOf(200));
   for (const isKnown of [true, false]) {
     const client = updated(server, 0);

@@ -115,13 +115,13 @@ class Pairs {
   }
 }
 
-Deno.test("exchange makes pairs of small sets equal, in any order of replies, during writes", () => {
+Deno.test("exchange makes pairs of small sets equal, in any order of replies, during writes [S10]", () => {
   const pairs = new Pairs(1);
   while (pairs.tally.pairs < PAIRS - LARGE_PAIRS) pairs.family(SMALL_ROWS, PAIRS_OF_SMALL);
   assertMost(pairs.tally);
 });
 
-Deno.test("exchange makes pairs of large sets equal, in any order of replies, during writes", () => {
+Deno.test("exchange makes pairs of large sets equal, in any order of replies, during writes [S10]", () => {
   const pairs = new Pairs(2);
   while (pairs.tally.pairs < LARGE_PAIRS) pairs.family(LARGE_ROWS, PAIRS_OF_LARGE);
   assertMost(pairs.tally);

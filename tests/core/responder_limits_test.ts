@@ -87,7 +87,7 @@ function pretending(count: number, cursor: number): ReconcileStore {
   };
 }
 
-Deno.test("responder refuses what is no request of its kind", () => {
+Deno.test("responder refuses what is no request of its kind [S15]", () => {
   const { store } = new ServerSide(rowsOf(3));
   assertEquals(refusal(new MemoryStore(EPOCH), {}), "not_found");
   assertEquals(refusal(store, { version: TREE_VERSION + 1 }), "upgrade_required");
@@ -101,7 +101,7 @@ Deno.test("responder refuses what is no request of its kind", () => {
   assertThrows(() => answerReconcile(store, SCOPE, Uint8Array.of(255)), DriftlessError);
 });
 
-Deno.test("responder takes sketches up to their words", () => {
+Deno.test("responder takes sketches up to their words [S11]", () => {
   const { store } = new ServerSide(rowsOf(3));
   for (const words of [1, SKETCH_WORDS_MAX - 1, SKETCH_WORDS_MAX]) {
     const reply = answer(store, { sketch: new Uint8Array(words * 8), count: 0 });
@@ -111,7 +111,7 @@ Deno.test("responder takes sketches up to their words", () => {
   assertEquals(refusal(store, { sketch: above }), "too_large");
 });
 
-Deno.test("responder answers as many groups as fit, up to the most that it takes", () => {
+Deno.test("responder answers as many groups as fit, up to the most that it takes [S11]", () => {
   const { store } = new ServerSide(rowsOf(10_000));
   for (const count of [GROUPS_MAX - 1, GROUPS_MAX]) {
     const reply = answer(store, { groups: [{ bits: 12, from: 0, count }] });
@@ -135,7 +135,7 @@ Deno.test("responder answers as many groups as fit, up to the most that it takes
   assertEquals(rest.groups.length, 1);
 });
 
-Deno.test("responder answers wants up to their number, and nothing for rows that it lacks", () => {
+Deno.test("responder answers wants up to their number, and nothing for rows that it lacks [S11]", () => {
   const server = new ServerSide(rowsOf(3_000));
   const wants = [...server.tree.rows(0, 0)].map(({ element }) => wantOf(element));
   const reply = answer(server.store, { wants: writeWants(wants) });
@@ -150,7 +150,7 @@ Deno.test("responder answers wants up to their number, and nothing for rows that
   assertEquals(refusal(server.store, { wants: nothing(WANTS_MAX + 1) }), "too_large");
 });
 
-Deno.test("responder answers nodes up to their number, and leaves with and without tags", () => {
+Deno.test("responder answers nodes up to their number, and leaves with and without tags [S11]", () => {
   const server = new ServerSide(rowsOf(5_000));
   const salt = new Uint8Array(16);
   const drill = (count: number) =>
@@ -215,7 +215,7 @@ Deno.test("responder tells written rows page by page, and answers the rest behin
   assertEquals(answer(server.store, { since: true, cursor: cursor + 1, groups }).told, 0);
 });
 
-Deno.test("responder takes clients that are behind up to a share of its rows", () => {
+Deno.test("responder takes clients that are behind up to a share of its rows [S11]", () => {
   const behind = (rows: number, changes: number) =>
     answer(pretending(rows, changes), { since: true, cursor: 0, count: rows }).snapshot;
   const around = (most: number) => [most - 1, most, most + 1];
@@ -258,7 +258,22 @@ Deno.test("responder reads a cursor as a hint where the epoch is another one", (
   assertEquals(other.groups.length, 1);
 });
 
-Deno.test("responder costs a bounded work for the largest requests", () => {
+Deno.test("responder tells a row as gone that its tree has and its store has not", () => {
+  const { store } = new ServerSide(rowsOf(2));
+  const lost: ReconcileStore = {
+    epoch: EPOCH,
+    read: (work) => work(),
+    head: (scope) => store.head(scope),
+    row: (scope, entity, id) => id === "i0" ? undefined : store.row(scope, entity, id),
+    tree: (scope) => store.tree(scope),
+    written: (scope, after, limit) => store.written(scope, after, limit),
+  };
+  const { rows } = answer(lost, { sketch: new Uint8Array(256) });
+  const jsonOf = (id: string) => rows.find((row) => row.id === id)?.json;
+  assertEquals([jsonOf("i0"), jsonOf("i1")], [null, `{"value":1}`]);
+});
+
+Deno.test("responder costs a bounded work for the largest requests [S11]", () => {
   const server = new ServerSide(rowsOf(20_000));
   const { store } = server;
   const salt = new Uint8Array(16);
@@ -287,7 +302,7 @@ Deno.test("responder costs a bounded work for the largest requests", () => {
   }
 });
 
-Deno.test("responder fits the largest record into a frame", () => {
+Deno.test("responder fits the largest record into a frame [S11]", () => {
   const large = {
     entity: "e".repeat(128),
     id: "ö".repeat(128),

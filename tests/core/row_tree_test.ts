@@ -65,7 +65,7 @@ Deno.test("RowTree without rows has no node, and a root", () => {
   assertNotEquals(tree.root, new RowTree(named, "work", new MemoryNodes()).root);
 });
 
-Deno.test("RowTree of any number of rows has the nodes of its definition", () => {
+Deno.test("RowTree of any number of rows has the nodes of its definition [S10]", () => {
   for (const count of [1, 2, LEAF_ROWS_MAX - 1, LEAF_ROWS_MAX, LEAF_ROWS_MAX + 1, 700, 3_000]) {
     const rows = puts(count);
     const { tree, nodes } = treeOf(rows);
@@ -82,7 +82,7 @@ Deno.test("RowTree has the same root after one batch and after one row at a time
   assertEquals(tree.root, treeOf(rows.toReversed()).tree.root);
 });
 
-Deno.test("RowTree keeps apart what differs in scope, collection, id or record", () => {
+Deno.test("RowTree keeps apart what differs in scope, collection, id or record [S10]", () => {
   const rootOf = (row: RowChange, scope = "home") => {
     const tree = new RowTree(plainKernel, scope, new MemoryNodes());
     tree.update([row]);

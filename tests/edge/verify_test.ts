@@ -1,15 +1,19 @@
 /** Verification: one planted damage for each thing that it derives again, by name, and its repair. */
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { backup, restore } from "../../edge/backup.ts";
 import { openSqlite } from "../../edge/sql.ts";
 import { migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { firstNodeOf } from "../../edge/sqlite_nodes.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
+import { importJson } from "../../edge/transfer.ts";
 import { repairTrees, verify, type VerifyReport } from "../../edge/verify.ts";
 import { FAULTS_TOLD_MAX } from "../../edge/verify_faults.ts";
 import { change, row } from "../conformance/store_suite.ts";
 import { inFolder, runProgram } from "./program.ts";
+import { todoApp } from "./served_app.ts";
+import { assertTreesRight } from "./tree_oracle.ts";
 
 /** A damage in SQL, and the sentences that must tell of it; with a tree that is wrong or right. */
 interface Damage {
@@ -278,6 +282,32 @@ Deno.test("verify reads one moment while a store writes the file, and stops at a
     });
     await assertRejects(() => stopped, DOMException);
     store.close();
+  }));
+
+Deno.test("a restored file has another epoch and the same roots, and an import keeps trees right", () =>
+  inFolder({}, async (folder) => {
+    const [data, copy] = [dataFile(folder), join(folder, "copy.db")];
+    await backup(data, copy, { open: openSqlite });
+    const store = openSqliteStore(data);
+    const [epoch, roots] = [store.epoch, store.scopes().map((scope) => store.tree(scope)?.root)];
+    const app = todoApp();
+    const records = Array.from(
+      { length: 150 },
+      (_, i) => ({ id: `new ${i}`, title: "x", done: false }),
+    );
+    const options = { app, store, scope: "big", collection: "todo" };
+    const report = await importJson(JSON.stringify(records), options);
+    assertEquals([report.imported, report.refusedCount], [150, 0]);
+    assertTreesRight(store);
+    assertNotEquals(store.tree("big")?.root, roots[0]);
+    store.close();
+    await restore(copy, data, { open: openSqlite, now: Date.now() });
+    const restored = openSqliteStore(data);
+    assertNotEquals(restored.epoch, epoch);
+    assertEquals(restored.scopes().map((scope) => restored.tree(scope)?.root), roots);
+    assertTreesRight(restored);
+    restored.close();
+    assertEquals(linesOf(await verify(data, { open: openSqlite })), []);
   }));
 
 Deno.test("the command prints what is wrong, repairs it, and its status is 0, 1 or 2", () =>

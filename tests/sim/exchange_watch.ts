@@ -2,6 +2,8 @@
 import type { SyncClient } from "../../core/client.ts";
 import type { LoadedSnapshot } from "../../core/snapshot.ts";
 import { SMALL_ROWS_MAX, SNAPSHOT_SHARE } from "../../core/reconcile/reconcile_limits.ts";
+import { unpackRows } from "../../core/reconcile/row_packing.ts";
+import { rowKey } from "../../core/transaction.ts";
 import { ReconcileReply, ReconcileRequest } from "../../core/wire/reconcile_gen.ts";
 import type { RowExchange } from "../../ui/client/replica_tree.ts";
 import type { ClientParts } from "./client_node.ts";
@@ -22,6 +24,10 @@ export class ExchangeWatch {
   readonly #floor: number;
   /** What it came through, as far as it has come. */
   readonly #ways = new Set<Probe>();
+  /** Rows that were told because they had been written. */
+  readonly #told = new Map<string, string | null>();
+  /** Whether the first request asks for them. */
+  #asksSince = false;
   #bytes = 0;
   #replies = 0;
   #newest = 0;
@@ -52,7 +58,8 @@ export class ExchangeWatch {
   /** A request leaves. */
   asked(body: Uint8Array): void {
     this.#bytes += body.length;
-    const { groups, wants, drill } = ReconcileRequest.decode(body);
+    const { groups, wants, drill, since } = ReconcileRequest.decode(body);
+    if (this.#replies === 0) this.#asksSince = since;
     if (groups.length > 0) this.#ways.add("repaired by groups asked for again");
     if (wants.length > 0) this.#ways.add("repaired by wants");
     if (drill !== undefined) this.#ways.add("repaired by a drill");
@@ -65,6 +72,9 @@ export class ExchangeWatch {
     if (rows !== undefined) {
       const isTold = this.#replies === 0 && told > 0;
       this.#ways.add(isTold ? "repaired by since" : "repaired by rows");
+    }
+    for (const row of told > 0 && rows !== undefined ? unpackRows(rows) : []) {
+      this.#told.set(rowKey(row.entity, row.id), row.json);
     }
     if (orphans.length > 0) this.#ways.add("repaired by orphans");
     if (groups.length > 0) this.#ways.add("repaired by groups");
@@ -102,6 +112,7 @@ export class ExchangeWatch {
     for (const { entity, id } of gone) after.set(entity, id, null);
     for (const { entity, id, json } of rows) after.set(entity, id, json);
     checkRepaired(loaded, after, judge.rowsAt(scope, epoch, cursor, after.hash));
+    if (epoch === this.#epoch && this.#asksSince) this.#checkTold(loaded);
     const distance = Math.abs(cursor - this.#cursor);
     const isHere = epoch === this.#epoch;
     checkCost({
@@ -115,6 +126,17 @@ export class ExchangeWatch {
     judge.probes.hit("repaired");
     if (epoch !== this.#epoch) judge.probes.hit("repaired to another history");
     for (const way of this.#ways) judge.probes.hit(way);
+  }
+
+  /** What is gone, and has left a trace, was told by that: sketches find the rest alone. */
+  #checkTold({ cursor, gone = [] }: LoadedSnapshot): void {
+    const { server, scope } = this.#parts;
+    for (const { entity, id } of gone) {
+      const row = server.store.row(scope, entity, id);
+      if (row === undefined || row.live || row.cursor > cursor) continue;
+      if (row.cursor <= this.#cursor || this.#told.get(rowKey(entity, id)) === null) continue;
+      throw new BrokenPromise("reconcile", `nobody told that ${id} is gone since ${row.cursor}`);
+    }
   }
 
   /** All rows are loaded where so much differs, and nowhere else. */

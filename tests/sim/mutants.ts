@@ -99,7 +99,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a log that was cut is read as whole",
-    file: SERVER,
+    file: "core/claims.ts",
     find: "if (cursor < head.floor || cursor > head.cursor) {",
     replace: "if (cursor > head.cursor) {",
   },

@@ -273,6 +273,9 @@ class Simulation {
       client.setOnline(true);
       client.start();
     }
+    if (this.#options.kernel === "none") return;
+    // Bursts end: the last poke of each scope says what its rows come to.
+    for (const scope of new Set(this.#clients.map((client) => client.scope))) this.#write(scope);
   }
 
   #settle(when: string): void {

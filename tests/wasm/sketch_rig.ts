@@ -50,8 +50,8 @@ export function sketchOf(
 }
 
 /**
- * Power sums of the roots of x^n - e_1 x^(n-1) + e_2 x^(n-2) - …, wherever they lie: what a sketch of a
- * polynomial without roots in the field would be.
+ * Power sums of the roots of x^n - e_1 x^(n-1) + e_2 x^(n-2) - …, wherever they lie: what a sketch
+ * of a polynomial without roots in the field would be.
  */
 export function sketchOfPolynomial(symmetric: readonly bigint[], words: number): Uint8Array {
   const sums: bigint[] = [];
@@ -73,8 +73,8 @@ export function isSquare(value: bigint): boolean {
 }
 
 /**
- * Elements that so many attempts cannot tell apart: moved up by 1, by 2 and so on, each of them is a
- * square every time, and with the next move about half of them are.
+ * Elements that so many attempts cannot tell apart: moved up by 1, by 2 and so on, each of them is
+ * a square every time, and with the next move about half of them are.
  */
 export function resisting(prng: Prng, count: number, attempts: number): bigint[] {
   const found = new Set<bigint>();

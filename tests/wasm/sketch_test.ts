@@ -183,7 +183,7 @@ Deno.test("a million elements are added alike by both kernels, in batches of eve
   }
 });
 
-Deno.test("the module decodes every shape of difference up to 32 words, and the longest ones", () => {
+Deno.test("the module decodes every shape of difference up to 32 words, and of 64 words", () => {
   const prng = new Prng(SEED + 3);
   const check = (plus: number, minus: number, words: number) => {
     const all = elements(prng, plus + minus);

@@ -109,14 +109,13 @@ export class ClientEngine {
       scope: this.#scope,
       http,
       rounds: this.#rounds,
-      machine: () => this.running(),
-      online: () => this.#isNetworking ? this.#machine : null,
-      connection: () => this.#isGreeted ? "greeted" : this.#connection === 0 ? "none" : "opening",
-      send: (message) => this.#live.send(message),
-      replace: () => this.#loadSnapshot(),
-      failed: (error) => this.#failed(error),
-      show: (integrity) => this.#show({ integrity }),
+      live: connection,
       storage: this.#storage,
+      machine: () => this.running(),
+      isNetworking: () => this.#isNetworking,
+      isGreeted: () => this.#isGreeted,
+      replace: () => this.#loadSnapshot(),
+      show: (integrity) => this.#show({ integrity }),
     });
   }
 

@@ -80,11 +80,11 @@ export class StatusBoard {
    * hears of every other status.
    */
   constructor(
-    stuckAfterMs = STUCK_AFTER_MS,
+    stuckAfterMs: number | undefined,
     stuck: () => void,
     shown: ((status: ClientStatus) => void) | undefined,
   ) {
-    this.#stuckAfterMs = stuckAfterMs;
+    this.#stuckAfterMs = stuckAfterMs ?? STUCK_AFTER_MS;
     this.#stuck = stuck;
     this.#shown = shown;
   }

@@ -7,7 +7,7 @@ import type { ExchangeWay, ReplicaTree } from "./replica_tree.ts";
 
 type CallOptions = Pick<
   ReconcileClientOptions,
-  "http" | "connection" | "send" | "welcome"
+  "http" | "live" | "isGreeted" | "welcome"
 >;
 type Ask = (request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
 
@@ -55,9 +55,9 @@ export class ExchangeCalls {
     told: (progress: ExchangeProgress) => void,
   ): Promise<LoadedSnapshot | null> {
     if (this.#isUnknown) return null;
-    const { connection } = this.#options;
+    const { isGreeted } = this.#options;
     const welcome = this.#options.welcome();
-    if (connection() === "greeted" && welcome?.root !== undefined) {
+    if (isGreeted() && welcome?.root !== undefined) {
       const way = {
         isSelfContained: false,
         serverEpoch: welcome.epoch,
@@ -67,7 +67,7 @@ export class ExchangeCalls {
         return await this.#drive(tree, way, (request) => this.#askLive(request), signal, told);
       } catch (error) {
         // Only what the connection took with it is worth a second try.
-        if (connection() === "greeted") throw error;
+        if (isGreeted()) throw error;
       }
     }
     const way = { isSelfContained: true, serverEpoch: welcome?.epoch };
@@ -113,7 +113,7 @@ export class ExchangeCalls {
   #askLive(body: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
-      this.#options.send({ kind: "reconcile", body });
+      this.#options.live.send({ kind: "reconcile", body });
     });
   }
 

@@ -7,10 +7,11 @@ import type { SyncClient } from "../../core/client.ts";
 import { DriftlessError } from "../../core/errors.ts";
 import type { ReplicaMove, Standing } from "../../core/persistence.ts";
 import type { LoadedSnapshot } from "../../core/snapshot.ts";
-import type { DownMessage, UpMessage } from "../../core/wire/messages.ts";
+import type { DownMessage } from "../../core/wire/messages.ts";
 import type { ClientStorage } from "./client_storage.ts";
 import type { HttpRounds } from "./http_rounds.ts";
 import type { HttpSync } from "./http_sync.ts";
+import type { Connection } from "./live_connection.ts";
 import type { ReconcileClient } from "./reconcile_client.ts";
 import type { AuditReport, Integrity, ReconcileProgress } from "./reconcile_report.ts";
 
@@ -19,18 +20,16 @@ export interface ReconcilerOptions {
   readonly scope: string;
   readonly http: Pick<HttpSync, "send" | "timeoutMs">;
   readonly rounds: Pick<HttpRounds, "idle" | "sync">;
-  /** `null` while the client does not run, or uses no network. */
-  readonly online: () => SyncClient | null;
+  readonly live: Pick<Connection, "send">;
+  readonly storage: Pick<ClientStorage, "rows" | "move">;
+  /** Of the client that runs. */
   readonly machine: () => SyncClient;
-  /** Whether there is no live connection, one that opens, or one that has been greeted. */
-  readonly connection: () => "none" | "opening" | "greeted";
-  /** Sends on the live connection. */
-  readonly send: (message: UpMessage) => void;
+  readonly isNetworking: () => boolean;
+  /** Whether the machine knows of a live connection. */
+  readonly isGreeted: () => boolean;
   /** Has the rows replaced, which the live connection does not bring; tells of a failure itself. */
   readonly replace: () => Promise<void>;
-  readonly failed: (error: DriftlessError) => void;
   readonly show: (integrity: Integrity) => void;
-  readonly storage: Pick<ClientStorage, "rows" | "move">;
 }
 
 /** What the loaded part is given. */

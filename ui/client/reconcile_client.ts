@@ -130,18 +130,15 @@ export class ReconcileClient {
 
   /** Has the machine ask for a repair; `null` when this is not the time: a claim will come then. */
   #repairSoon(): Promise<void> | null {
-    const { online, connection, rounds, replace, failed } = this.#options;
-    const machine = online();
-    if (machine === null) return null;
-    if (connection() === "none") {
-      machine.cursorLost();
-      const round = rounds.idle().then(() => rounds.sync());
-      round.catch(failed);
-      return round;
-    }
-    if (!machine.isLive) return null;
+    const { machine: running, isNetworking, isGreeted, rounds, replace } = this.#options;
+    const machine = running();
+    if (!isNetworking() || isGreeted() && !machine.isLive) return null;
     machine.cursorLost();
-    return replace();
+    if (isGreeted()) return replace();
+    const round = rounds.idle().then(() => isGreeted() ? undefined : rounds.sync());
+    // The next round by itself tells of a failure that lasts.
+    round.catch(() => {});
+    return round;
   }
 
   async repair(signal: AbortSignal): Promise<LoadedSnapshot | null> {
