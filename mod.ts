@@ -126,6 +126,7 @@ export type { History } from "./ui/client/history.ts";
 export type { MutationQueue } from "./ui/client/mutation_queue.ts";
 export type { ClientStatus } from "./ui/client/client_status.ts";
 export type { ExchangeProgress } from "./core/reconcile/exchange.ts";
+export type { GroupName } from "./core/reconcile/exchange_groups.ts";
 export type {
   AuditReport,
   DamagedRow,

@@ -52,6 +52,8 @@ export interface RunningServer {
 export const SHUTDOWN_MS_MAX = 4_000;
 /** How often to look for commits of other processes, in milliseconds. */
 const FOREIGN_COMMITS_MS = 500;
+/** Rows of a tree that is built at start between two lines of the log. */
+const BUILDING_LOG_ROWS = 100_000;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
 /**
@@ -93,10 +95,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   if (secret !== undefined && secret.length < SECRET_UNITS_MIN) {
     throw new TypeError(`Cannot use a secret of fewer than ${SECRET_UNITS_MIN} characters`);
   }
-  const store = openSqliteStore(
-    options.data,
-    options.openDatabase === undefined ? {} : { open: options.openDatabase },
-  );
+  const store = openSqliteStore(options.data, {
+    ...(options.openDatabase === undefined ? {} : { open: options.openDatabase }),
+    building(_scope, rows) {
+      if (rows % BUILDING_LOG_ROWS === 0) log.info("tree is being built", { rows });
+    },
+  });
   const origins: string[] = [...options.origins ?? []];
   const hosts: string[] = [];
   const admission: Admission = {

@@ -42,6 +42,10 @@ export type { Principal } from "../core/app.ts";
 export { DriftlessError, type ErrorCode } from "../core/errors.ts";
 export { MemoryStore } from "../core/memory_store.ts";
 export type { Change, ChangeOp, LogHead } from "../core/change.ts";
+export type { Difference, Kernel } from "../core/ports.ts";
+export type { RowChange } from "../core/reconcile/row_hash.ts";
+export type { RowTree, TreeRow } from "../core/reconcile/row_tree.ts";
+export type { TreeNodes } from "../core/reconcile/tree_nodes.ts";
 export type {
   ClientRecord,
   Outcome,

@@ -15,7 +15,6 @@ import { SqliteFile } from "./sqlite_file.ts";
 import { migrate } from "./sqlite_migrations.ts";
 import { configure } from "./sqlite_settings.ts";
 import { SqliteSnapshots } from "./sqlite_snapshots.ts";
-import type { TreeProgress } from "./sqlite_trees.ts";
 
 /** A store on a SQLite file. */
 export interface SqliteStore extends Store {
@@ -31,8 +30,11 @@ export interface SqliteStoreOptions {
   readonly busyTimeoutMs?: number;
   /** The arithmetic of the trees; with `null` there are none, and the next opening builds them. */
   readonly kernel?: Kernel | null;
-  /** Told while trees are built: for a file from before them that takes a moment. */
-  readonly building?: TreeProgress;
+  /**
+   * Told while the tree of a scope is built, as of a file from before the trees: how many of its rows
+   * are read.
+   */
+  readonly building?: (scope: string, rows: number) => void;
 }
 
 /** How long to wait for another process's transaction unless told otherwise, in milliseconds. */

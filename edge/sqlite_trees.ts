@@ -3,8 +3,10 @@
  *
  * Changes of rows are collected, and put into the tree all at once: at the end of the transaction, or
  * when somebody asks for the tree within it. A tree that is not at its scope's cursor (a file from
- * before the trees, a program from before them that still writes it) is built from the rows instead.
+ * before the trees, a program from before them that still writes it) is built from the rows instead,
+ * and so is one in which a write misses nodes.
  */
+import { DriftlessError } from "../core/errors.ts";
 import type { Kernel } from "../core/ports.ts";
 import type { RowChange } from "../core/reconcile/row_hash.ts";
 import { RowTree } from "../core/reconcile/row_tree.ts";
@@ -19,6 +21,8 @@ export type TreeProgress = (scope: string, rows: number) => void;
 const NO_TREE = -1;
 /** Trees that are kept ready; any other one is made from its nodes again. */
 const READY_TREES_MAX = 1_024;
+/** Changes of a scope that wait in memory; with so many, as an upgrade may make, the tree takes them. */
+export const PENDING_CHANGES_MAX = 100_000;
 /** Rows that are read at once to build a tree. */
 const BUILD_PAGE_ROWS = 1_000;
 
@@ -71,7 +75,7 @@ export class SqliteTrees {
     if (this.#behind.has(head)) return true;
     const pending = this.#pending.get(head);
     if (pending === undefined) this.#pending.set(head, [change]);
-    else pending.push(change);
+    else if (pending.push(change) === PENDING_CHANGES_MAX) this.tree(head);
     return false;
   }
 
@@ -80,13 +84,9 @@ export class SqliteTrees {
     if (this.#kernel === null) return undefined;
     const tree = this.#treeOf(this.#kernel, head);
     const pending = this.#pending.get(head);
-    if (this.#behind.delete(head)) {
-      this.#nodes.drop(head.scope);
-      tree.update(this.#liveRows(head));
-    } else if (pending !== undefined) {
-      this.#pending.delete(head);
-      tree.update(pending);
-    }
+    this.#pending.delete(head);
+    if (this.#behind.delete(head)) this.#build(tree, head);
+    else if (pending !== undefined) this.#update(tree, head, pending);
     return tree;
   }
 
@@ -118,6 +118,21 @@ export class SqliteTrees {
     this.#behind.clear();
     this.#ready.clear();
     this.#nodes.rolledBack();
+  }
+
+  #update(tree: RowTree, head: ScopeHead, changes: readonly RowChange[]): void {
+    try {
+      tree.update(changes);
+    } catch (error) {
+      if (error instanceof DriftlessError) throw error;
+      // Nodes that are missing must not keep anybody from writing: the rows decide.
+      this.#build(tree, head);
+    }
+  }
+
+  #build(tree: RowTree, head: ScopeHead): void {
+    this.#nodes.drop(head.scope);
+    tree.update(this.#liveRows(head));
   }
 
   #treeOf(kernel: Kernel, { scope, name }: ScopeHead): RowTree {

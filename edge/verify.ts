@@ -3,9 +3,9 @@
  *
  *     SQLite's own check → per scope: head and log → every row → every digest of the tree
  *
- * All of it reads one moment, in one transaction, while a server may go on writing. What is wrong in a
- * tree can be repaired: the rows decide. What is wrong in rows or in the log cannot, for nothing else
- * knows better; that is what backups are for.
+ * All of it reads one moment, in one transaction, while a server may go on writing; its write-ahead
+ * log grows until the end. What is wrong in a tree can be repaired: the rows decide. What is wrong in
+ * rows or in the log cannot, for nothing else knows better; that is what backups are for.
  */
 import { existsSync } from "node:fs";
 import { canonicalText, type Json } from "../core/json.ts";

@@ -84,8 +84,11 @@ export type ExchangeOutcome =
 export interface ExchangeProgress {
   /** How often it waited for replies. */
   readonly round: number;
+  /** How many requests were made. */
   readonly requests: number;
+  /** Bytes of these. */
   readonly bytesUp: number;
+  /** Bytes of the replies. */
   readonly bytesDown: number;
   /** Groups that are known to differ, by their bits and the value of these. */
   readonly differing: readonly GroupName[];

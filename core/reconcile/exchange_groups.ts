@@ -11,7 +11,9 @@ import { GROUP_BITS_MAX, prefixOfElement, type RowTree } from "./row_tree.ts";
 
 /** A group by its bits and their value. */
 export interface GroupName {
+  /** How many bits its rows' hashes begin with in common. */
   readonly bits: number;
+  /** These bits as a number. */
   readonly index: number;
 }
 

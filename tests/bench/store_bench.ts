@@ -27,9 +27,9 @@ const SIZES = [1, 10, 100, 1000];
 const MUTATIONS_MIN = 4_000;
 const ROWS = 10_000;
 /** Rows of the scope, and mutations of a transaction, for what the trees add. */
-const TREE_ROWS = [100_000];
+const TREE_ROWS = [100_000, 1_000_000];
 const TREE_SIZES = [1, 100, 1000];
-const TREE_MUTATIONS_MIN = 2_000;
+const TREE_MUTATIONS_MIN = 1_000;
 /** Rows that are written at once to fill a file. */
 const FILL_ROWS = 10_000;
 /** Changes of the log that are kept then; the rest of a file are rows. */
@@ -51,6 +51,8 @@ function storeOn(
   let seq = store.client("scope", client)?.lastSeq ?? 0;
   const mutate = () => {
     seq++;
+    // A record that stays as it is would change no tree.
+    const json = `{"done":false,"title":"${"x".repeat(50)}${seq + 1e9}"}`;
     const id = rowId(seq * 7_919 % rows);
     store.row("scope", "todo", id);
     const { cursor } = store.head("scope");
@@ -60,10 +62,10 @@ function storeOn(
       entity: "todo",
       id,
       op: "update",
-      json: JSON_TEXT,
+      json,
       time: time + seq,
     });
-    const row = { entity: "todo", id, json: JSON_TEXT, stamps, live: true, cursor: next };
+    const row = { entity: "todo", id, json, stamps, live: true, cursor: next };
     store.putRow("scope", row);
     store.putOutcome("scope", {
       mutation: mutationId(seq),

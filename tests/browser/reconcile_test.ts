@@ -77,3 +77,22 @@ Deno.test("two tabs whose storage was evicted are both healed, and so is what th
     assertEquals(complaints, [[], []]);
   });
 });
+
+Deno.test("a page that may not compile WebAssembly compares and repairs all the same", async () => {
+  const records = 2_000;
+  await withEviction(records, async ({ server, browser }) => {
+    const page = await browser.newPage();
+    await page.route(`${server.url}/`, async (route) => {
+      const response = await route.fetch();
+      const headers = { ...response.headers(), "content-security-policy": "default-src 'self'" };
+      await route.fulfill({ response, headers });
+    });
+    await openVerified(page, server.url);
+    const isRefused = await page.evaluate(() =>
+      WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)).then(() => false, () => true)
+    );
+    assertEquals(isRefused, true);
+    const { server: compared, rows } = await page.evaluate(() => evictPage.audit());
+    assertEquals([compared, rows], ["equal", records]);
+  });
+});

@@ -45,7 +45,7 @@ class Pairs {
   /** A server of up to so many rows, and clients that differ from it. */
   family(rowsMax: number, pairs: number): void {
     // Small sets are the most; all sizes occur.
-    const n = Math.floor((rowsMax + 1) * this.#prng.float() ** (rowsMax === SMALL_ROWS ? 3 : 1));
+    const n = Math.floor((rowsMax + 1) * this.#prng.float() ** (rowsMax === SMALL_ROWS ? 4 : 1));
     const server = new ServerSide(Array.from({ length: n }, () => this.#put(n)));
     for (let pair = 0; pair < pairs; pair++) this.#pair(server, n);
   }
@@ -88,7 +88,7 @@ class Pairs {
   /** A client with the server's rows but for some. */
   #clientOf(server: ServerSide, n: number): ClientSide {
     const rows = new Map(server.rows);
-    const count = this.#int(3) === 0 ? this.#int(n + 1) : this.#int(6);
+    const count = this.#int(6) === 0 ? this.#int(n + 1) : this.#int(6);
     for (const change of this.#changes(n, count)) {
       if (change.json === null) rows.delete(nameOf(change));
       else rows.set(nameOf(change), change);

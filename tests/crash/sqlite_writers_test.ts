@@ -7,7 +7,7 @@ import { assertTreesRight } from "../edge/tree_oracle.ts";
 const WRITERS = ["a", "b", "c"];
 const TRANSACTIONS = 150;
 
-Deno.test("SqliteStore has one right tree when several processes write its file", async () => {
+Deno.test("SqliteStore has one right tree when several processes write its file [S10]", async () => {
   const folder = await Deno.makeTempDir({ prefix: "driftless-writers-" });
   try {
     const path = join(folder, "store.db");

@@ -104,7 +104,17 @@ Deno.test("the program explains itself", () =>
     );
     assertEquals([help?.code, help?.stderr], [0, ""]);
     assertEquals(short, help);
-    const names = ["init", "serve", "import", "export", "backup", "restore", "token", "doctor"];
+    const names = [
+      "init",
+      "serve",
+      "import",
+      "export",
+      "backup",
+      "restore",
+      "token",
+      "doctor",
+      "verify",
+    ];
     for (const word of [...names, "DRIFTLESS_SECRET", "Exit status", "130"]) {
       assertStringIncludes(help?.stdout ?? "", word);
     }

@@ -9,11 +9,12 @@ import { migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { NodeCache, SCOPE_NUMBER_MAX, SqliteNodes } from "../../edge/sqlite_nodes.ts";
 import { prepareReads, prepareWrites } from "../../edge/sqlite_statements.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
+import { PENDING_CHANGES_MAX } from "../../edge/sqlite_trees.ts";
 import { plainKernel } from "../../wasm/plain_kernel.ts";
 import { change, row } from "../conformance/store_suite.ts";
 import { assertTreesRight } from "./tree_oracle.ts";
 
-Deno.test("trees in a file follow every commit and no rollback", () =>
+Deno.test("trees in a file follow every commit and no rollback [S10]", () =>
   inFolder((path) => {
     let store = openSqliteStore(path);
     for (let n = 0; n < 120; n++) {
@@ -50,7 +51,7 @@ Deno.test("a scope that does not exist has the root of no rows, and so has one w
   store.close();
 });
 
-Deno.test("equal rows have equal roots in another file, whatever their history", () => {
+Deno.test("equal rows have equal roots in another file, whatever their history [S10]", () => {
   const [a, b] = [openSqliteStore(":memory:"), openSqliteStore(":memory:")];
   const ids = Array.from({ length: 300 }, (_, i) => `row ${i}`);
   a.transaction(() => ids.forEach((id, i) => a.putRow("s", row(id, { cursor: i }))));
@@ -106,7 +107,7 @@ Deno.test("a read that throws ends, and the store works on", () => {
   store.close();
 });
 
-Deno.test("a file from before the trees gets the right ones when it is opened", () =>
+Deno.test("a file from before the trees gets the right ones when it is opened [S10]", () =>
   inFolder((path) => {
     olderFile(path, 300);
     const built: string[] = [];
@@ -162,6 +163,31 @@ Deno.test("the tree of a scope that somebody without trees has written is built 
     without.close();
   }));
 
+Deno.test("a write goes through where nodes below the root are missing, and builds the tree anew", () => {
+  const damages = [
+    "DELETE FROM nodes WHERE node % 67108864 BETWEEN 1 AND 9",
+    "DELETE FROM nodes WHERE node % 67108864 > 0",
+  ];
+  for (const sql of damages) {
+    inFolder((path) => {
+      const store = openSqliteStore(path);
+      store.transaction(() => {
+        for (let i = 0; i < 500; i++) store.putRow("s", row(`row ${i}`));
+        store.putRow("t", row("other"));
+      });
+      const db = new DatabaseSync(path);
+      db.exec(sql);
+      db.close();
+      store.transaction(() => {
+        for (let i = 0; i < 100; i++) store.putRow("s", row(`row ${i}`, { json: `{"n":1}` }));
+        store.putRow("t", row("other", { json: `{"n":2}` }));
+      });
+      assertTreesRight(store);
+      store.close();
+    });
+  }
+});
+
 Deno.test("the plain kernel makes the same trees in a file", () =>
   inFolder((path) => {
     const plain = openSqliteStore(path, { kernel: plainKernel });
@@ -192,6 +218,19 @@ Deno.test("a file has room for the trees of so many scopes, and refuses one more
     assertTreesRight(store);
     store.close();
   }));
+
+Deno.test("a transaction of any size is in the tree whole", () => {
+  const store = openSqliteStore(":memory:");
+  // The tree takes all of them but the last one before the end.
+  const rows = PENDING_CHANGES_MAX + 1;
+  store.transaction(() => {
+    for (let i = 0; i < rows; i++) store.putRow("s", row(`row ${i}`));
+    store.putRow("s", row("row 0", { live: false }));
+  });
+  assertEquals(store.tree("s")?.count, rows - 1);
+  assertTreesRight(store);
+  store.close();
+});
 
 Deno.test("nodes in memory are bounded by bytes in two halves, and what is used stays", () => {
   const cache = new NodeCache(600);

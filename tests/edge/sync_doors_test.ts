@@ -331,7 +331,11 @@ function rig({ authorize, spend = () => 0, open = true, rows = 0 }: RigOptions =
       store.putRow("_default", { entity: "note", id, json, stamps: "", live: true, cursor: 1 });
     }
   });
-  return { store, server, doors: new SyncDoors({ server, committer, spend, spendWork: () => 0, open }) };
+  return {
+    store,
+    server,
+    doors: new SyncDoors({ server, committer, spend, spendWork: () => 0, open }),
+  };
 }
 
 /** Counts what its snapshots do. */

@@ -86,9 +86,13 @@ Deno.test("buildAssets names the files that are missing and builds the others", 
     assertEquals(missing, [
       "mod.ts",
       "ui/client/sync_client.ts",
+      "ui/client/reconcile_client.ts",
       "scripts/valibot_for_browsers.ts",
       "ui/demo/style.css",
       "ui/demo/demo.ts",
+      "ui/demo/tree.html",
+      "ui/demo/tree.css",
+      "ui/demo/tree.ts",
       "ui/demo/icon.svg",
     ]);
   });

@@ -23,7 +23,7 @@ import type { WireResult } from "../../core/wire/messages.ts";
 import type { DeviceStorage } from "./device_storage.ts";
 import { ENTITIES } from "./simulated_app.ts";
 import type { Decision, History, ScopeHistory } from "./history.ts";
-import type { Place } from "./judge.ts";
+import type { Judge, Place } from "./judge.ts";
 import type { Decided, Reference } from "./reference.ts";
 import { RowSet } from "./row_set.ts";
 import { BrokenPromise } from "./world.ts";
@@ -109,13 +109,18 @@ export function checkPrefix(
   broken("prefix", `rows at cursor ${cursor} of ${epoch}: ${difference ?? "no such history"}`);
 }
 
-/** S4: what is stored, unless a fault has been at it, is what a history had there. */
+/** S4: what is stored, unless a fault has been at it, is what a history had where the device stands. */
 export function checkStored(
   { rows, cursor, epoch, isTainted }: DeviceStorage,
   scope: string,
-  histories: readonly History[],
+  { histories, isStorageFaulty }: Judge,
+  client: SyncClient,
 ): void {
-  if (isTainted) return;
+  if (!isStorageFaulty && (cursor !== client.cursor || epoch !== client.epoch)) {
+    broken("prefix", `storage stands at ${cursor} of ${epoch}, and the device at ${client.cursor}`);
+  }
+  // Storage that refused what mends it is mended when its rows are loaded, and looked at.
+  if (isStorageFaulty && isTainted) return;
   const stored = new RowSet();
   for (const { entity, id, json } of rows) stored.set(entity, id, json);
   checkPrefix(stored, cursor, epoch, scope, histories);

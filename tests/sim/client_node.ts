@@ -208,7 +208,9 @@ export class ClientNode {
   /** At rest, its tree is that of its rows, and what is stored is what the server had. */
   checkRest(): void {
     this.#repairs.check();
-    checkStored(this.storage, this.scope, this.#parts.judge.histories);
+    if (this.machine !== null) {
+      checkStored(this.storage, this.scope, this.#parts.judge, this.machine);
+    }
   }
 
   /** Where it stands, in words. */

@@ -1,7 +1,12 @@
 /** Watches one exchange from outside: what is asked and replied, what it costs, and how it ends. */
 import type { SyncClient } from "../../core/client.ts";
-import type { LoadedSnapshot } from "../../core/snapshot.ts";
-import { SMALL_ROWS_MAX, SNAPSHOT_SHARE } from "../../core/reconcile/reconcile_limits.ts";
+import type { LoadedSnapshot, RowName } from "../../core/snapshot.ts";
+import { SKETCH_BYTES } from "../../core/reconcile/group_sketches.ts";
+import {
+  PROBE_ELEMENTS,
+  SMALL_ROWS_MAX,
+  SNAPSHOT_SHARE,
+} from "../../core/reconcile/reconcile_limits.ts";
 import { unpackRows } from "../../core/reconcile/row_packing.ts";
 import { rowKey } from "../../core/transaction.ts";
 import { ReconcileReply, ReconcileRequest } from "../../core/wire/reconcile_gen.ts";
@@ -28,6 +33,10 @@ export class ExchangeWatch {
   readonly #told = new Map<string, string | null>();
   /** Whether the first request asks for them. */
   #asksSince = false;
+  /** Whether it has a whole sketch. */
+  #isSketched: boolean | undefined;
+  /** Nothing was told that the sketch is not of, and nothing was left out. */
+  #isStill = true;
   #bytes = 0;
   #replies = 0;
   #newest = 0;
@@ -58,8 +67,9 @@ export class ExchangeWatch {
   /** A request leaves. */
   asked(body: Uint8Array): void {
     this.#bytes += body.length;
-    const { groups, wants, drill, since } = ReconcileRequest.decode(body);
+    const { groups, wants, drill, since, sketch } = ReconcileRequest.decode(body);
     if (this.#replies === 0) this.#asksSince = since;
+    this.#isSketched ??= sketch.length === SKETCH_BYTES;
     if (groups.length > 0) this.#ways.add("repaired by groups asked for again");
     if (wants.length > 0) this.#ways.add("repaired by wants");
     if (drill !== undefined) this.#ways.add("repaired by a drill");
@@ -75,6 +85,9 @@ export class ExchangeWatch {
     }
     for (const row of told > 0 && rows !== undefined ? unpackRows(rows) : []) {
       this.#told.set(rowKey(row.entity, row.id), row.json);
+    }
+    if (told > this.#cursor || more || this.#replies > 0 && cursor > this.#newest) {
+      this.#isStill = false;
     }
     if (orphans.length > 0) this.#ways.add("repaired by orphans");
     if (groups.length > 0) this.#ways.add("repaired by groups");
@@ -122,10 +135,21 @@ export class ExchangeWatch {
       guessed: isHere ? 0 : Math.min(distance, this.#before.rows.size + after.rows.size),
       colliding: options.kernel === "true" ? 0 : after.rows.size,
     });
+    this.#checkDirect(loaded, progress.round);
     if (rows.length + gone.length === 0) return judge.probes.hit("found equal");
     judge.probes.hit("repaired");
     if (epoch !== this.#epoch) judge.probes.hit("repaired to another history");
     for (const way of this.#ways) judge.probes.hit(way);
+  }
+
+  /** The server tells from one sketch what few rows differ by. */
+  #checkDirect({ rows, gone = [] }: LoadedSnapshot, rounds: number): void {
+    const { options } = this.#parts;
+    if (options.kernel !== "true" || !this.#isStill || this.#isSketched !== true) return;
+    const isHeld = ({ entity, id }: RowName) => this.#before.rows.has(rowKey(entity, id));
+    const elements = rows.length + rows.filter(isHeld).length + gone.length;
+    if (elements > PROBE_ELEMENTS || rounds === 1) return;
+    throw new BrokenPromise("reconcile", `${rounds} rounds for ${elements} elements`);
   }
 
   /** What is gone, and has left a trace, was told by that: sketches find the rest alone. */

@@ -105,12 +105,27 @@ export function answersComeFirst(options: SimOptions): boolean {
   return Object.entries(CALM).every(([name, value]) => options[name as keyof SimOptions] === value);
 }
 
+/** Draws, and keeps what was drawn by a chance. */
+type Draw = <T>(chance: number, draw: () => T, otherwise: T) => T;
+
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What trees can mend: more of it where there are many rows, or large ones. */
+function drawDamage(prng: Prng, some: Draw, blobs: boolean) {
+  const stock = some(0.25, () => prng.between(20, 400), 0);
+  const isLarge = blobs || stock > 0;
+  return {
+    stock,
+    damageMeanMs: some(isLarge ? 0.8 : 0.5, () => prng.between(2000, 10_000), 0),
+    garbleChance: some(0.3, () => prng.float() * 0.1, 0),
+    busyChance: some(0.3, () => prng.float() * 0.3, 0),
+  };
+}
 
 /** The options of a seed. */
 export function drawOptions(seed: number): SimOptions {
   const prng = new Prng(seed);
-  const some = <T>(chance: number, draw: () => T, otherwise: T): T => {
+  const some: Draw = (chance, draw, otherwise) => {
     // Drawn in any case, so that one fault does not shift the others.
     const drawn = draw();
     return prng.chance(chance) ? drawn : otherwise;
@@ -159,10 +174,7 @@ export function drawOptions(seed: number): SimOptions {
     accessFlipMeanMs: some(0.1, () => prng.between(2000, 8000), 0),
     curateChance: some(0.6, () => prng.float() * 0.5, 0),
     kernel: prng.pick(["none", "true", "true", "true", "true", "weak", "steep"]),
-    damageMeanMs: some(0.5, () => prng.between(2000, 10_000), 0),
-    garbleChance: some(0.3, () => prng.float() * 0.1, 0),
-    busyChance: some(0.3, () => prng.float() * 0.3, 0),
-    stock: some(0.25, () => prng.between(20, 400), 0),
+    ...drawDamage(prng, some, blobs),
   };
   return {
     ...drawn,

@@ -32,15 +32,17 @@ const COST_BYTES_GUESS = 70;
 const COST_BYTES_HIDDEN = 2_500;
 const COST_BYTES_COLLIDING = 100;
 
-/** S10: a claim is found true if, and only if, the rows are those of the history that it is of. */
+/** S10: a claim is found true if, and only if, the rows that stand where it does are those it is of. */
 export function checkClaim(
   isTrue: boolean | undefined,
   at: Standing,
+  { cursor, epoch }: Standing,
   rows: RowSet,
   right: readonly (number | undefined)[],
 ): void {
-  if (isTrue === undefined || isTrue === right.includes(rows.hash)) return;
-  broken(`rows at ${at.cursor} of ${at.epoch} are found ${isTrue ? "right" : "wrong"}`);
+  const isThere = cursor === at.cursor && epoch === at.epoch;
+  if (isTrue === (isThere ? right.includes(rows.hash) : undefined)) return;
+  broken(`rows at ${cursor} of ${epoch} are found ${isTrue} by a claim at ${at.cursor}`);
 }
 
 /** S10: an exchange ends with the rows of the server at the place that it names. */

@@ -49,12 +49,14 @@ export const RECONCILE_MUTANTS: readonly Mutant[] = [
     file: CLAIMS,
     find: "const root = hasMore ? undefined : this.#at(scope, nextCursor);",
     replace: "const root = this.#at(scope, nextCursor);",
+    survives: "clients look at the root of a last page alone",
   },
   {
     name: "a claim is taken to be of where the rows stand",
     file: CLIENT,
-    find: "if (root && end === this.cursor && !this.#isOwed())",
-    replace: "if (root && !this.#isOwed())",
+    find:
+      "if (root && end === this.cursor && !this.#isOwed()) this.#options.output.rooted(end, root);",
+    replace: "if (root && !this.#isOwed()) this.#options.output.rooted(this.cursor, root);",
   },
   {
     name: "a claim is compared at another cursor",
@@ -167,8 +169,9 @@ export const RECONCILE_MUTANTS: readonly Mutant[] = [
   {
     name: "wants are answered with rows of before",
     file: RESPONDER,
-    find: "this.#store.row(this.#scope, entity, id)?.json ?? null);",
-    replace: 'this.#store.row(this.#scope, entity, id)?.json.replaceAll("!", "") ?? null);',
+    find: "return this.#put(entity, id, row?.live === true ? row.json : null);",
+    replace:
+      `return this.#put(entity, id, row?.live === true ? row.json.replaceAll("!", "") : null);`,
   },
   {
     name: "a history that was lost goes on in the middle of an exchange",
@@ -179,8 +182,8 @@ export const RECONCILE_MUTANTS: readonly Mutant[] = [
   {
     name: "what was written since is asked for in another history",
     file: EXCHANGE,
-    find: "const isSameEpoch = this.#epoch === epoch;",
-    replace: "const isSameEpoch = this.#epoch !== null || epoch === null;",
+    find: "firstProbe(this.#start, this.#epoch === this.#start.epoch)",
+    replace: "firstProbe(this.#start, true)",
   },
   {
     name: "an earlier reply undoes a later one",

@@ -164,7 +164,7 @@ export class Repairs {
     const isTrue = this.#treeOf(machine).isTrue(at, root);
     const right = judge.hashesOf(scope, at.epoch, at.cursor);
     this.#parts.world.log(`${this.#parts.name} finds the claim at ${at.cursor} ${isTrue}`);
-    checkClaim(isTrue, at, this.#host.witness.rows, right);
+    checkClaim(isTrue, at, machine, this.#host.witness.rows, right);
     judge.probes.hit(isTrue === undefined ? "claim of the past" : `claim ${isTrue}`);
     if (isTrue) this.#mismatches = 0;
     if (isTrue !== false) return;

@@ -66,6 +66,8 @@ export class ClientShell extends SyncShell {
 
   async audit(): Promise<AuditReport> {
     this.#features.engine.running();
+    // So that there is somebody to compare with, unless there is nobody.
+    await this.sync().catch(() => {});
     return await this.#reconciler.audit();
   }
 

@@ -60,7 +60,6 @@ export interface Reconciler {
   closed(): void;
   /** Finds what differs; `null` when all rows are to be loaded. */
   repair(signal: AbortSignal): Promise<LoadedSnapshot | null>;
-  audit(): Promise<AuditReport>;
   /** Ends with the machine. */
   stop(): Promise<void>;
 }
@@ -72,6 +71,8 @@ export class LazyReconciler implements Reconciler {
   #welcome: Welcome | null = null;
   #client: ReconcileClient | null = null;
   #opening: Promise<ReconcileClient | null> | null = null;
+  /** Counts the machines that were stopped. */
+  #runs = 0;
 
   /** `told` hears of each step. */
   constructor(options: ReconcilerOptions, told: (progress: ReconcileProgress) => void) {
@@ -105,6 +106,7 @@ export class LazyReconciler implements Reconciler {
     return await (await this.#open())?.repair(signal) ?? null;
   }
 
+  /** @throws {DriftlessError} `unavailable` when it cannot be loaded, and what storage fails with */
   async audit(): Promise<AuditReport> {
     const client = await this.#open();
     if (client === null) throw new DriftlessError("unavailable", "Cannot load what audits need");
@@ -112,21 +114,30 @@ export class LazyReconciler implements Reconciler {
   }
 
   async stop(): Promise<void> {
-    await (await this.#opening)?.stop();
-    this.#client = this.#opening = null;
+    // What is being loaded, perhaps for long, is of no use any more.
+    this.#runs++;
+    this.#opening = null;
+    await this.#client?.stop();
+    this.#client = null;
   }
 
   #open(): Promise<ReconcileClient | null> {
-    return this.#opening ??= this.#load().catch(() => this.#opening = null);
+    const runs = this.#runs;
+    return this.#opening ??= this.#load(runs).catch(() => {
+      // The next claim tries again.
+      if (runs === this.#runs) this.#opening = null;
+      return null;
+    });
   }
 
-  async #load(): Promise<ReconcileClient> {
+  async #load(runs: number): Promise<ReconcileClient | null> {
     const { openReconcileClient } = await import("./reconcile_client.ts");
     const client = await openReconcileClient({
       ...this.#options,
       told: this.#told,
       welcome: () => this.#welcome,
     });
+    if (runs !== this.#runs) return null;
     return this.#client = client;
   }
 }

@@ -34,6 +34,11 @@ const INTEGRITY: Readonly<Record<ReconcileProgress["state"], Integrity>> = {
   stuck: "different",
 };
 
+/** What an audit says of the server. */
+type ServerAudit = Pick<AuditReport, "server" | "fetched" | "removed">;
+
+const UNREACHED: ServerAudit = { server: "unreachable", fetched: 0, removed: 0 };
+
 /** Opens it for a client that runs. */
 export async function openReconcileClient(
   options: ReconcileClientOptions,
@@ -52,6 +57,8 @@ export class ReconcileClient {
   readonly #end = new AbortController();
   #claim: Claim | null = null;
   #work: Promise<void> | null = null;
+  #auditing: Promise<AuditReport> | null = null;
+  #telling: Promise<void> | null = null;
   /** Claims in a row that were not true. */
   #mismatches = 0;
   /** What the last repair came to; `null` for a snapshot. */
@@ -87,7 +94,7 @@ export class ReconcileClient {
   async stop(): Promise<void> {
     this.#end.abort();
     this.#claim = null;
-    await this.#work;
+    await Promise.allSettled([this.#work, this.#auditing, this.#telling]);
   }
 
   /** The server claims a digest. Only the newest claim counts. */
@@ -135,7 +142,7 @@ export class ReconcileClient {
     if (!isNetworking() || isGreeted() && !machine.isLive) return null;
     machine.cursorLost();
     if (isGreeted()) return replace();
-    const round = rounds.idle().then(() => isGreeted() ? undefined : rounds.sync());
+    const round = rounds.idle().then(() => isGreeted() ? replace() : rounds.sync());
     // The next round by itself tells of a failure that lasts.
     round.catch(() => {});
     return round;
@@ -143,9 +150,12 @@ export class ReconcileClient {
 
   async repair(signal: AbortSignal): Promise<LoadedSnapshot | null> {
     const both = AbortSignal.any([signal, this.#end.signal]);
-    const found = await this.#repair(both).catch(() => null);
-    if (!both.aborted) this.#tell(found === null ? "snapshot" : "repaired");
-    return this.#found = found;
+    const found = this.#found = await this.#repair(both).catch(() => null);
+    if (both.aborted) return null;
+    if (found === null) this.#tell("snapshot");
+    // When the machine has it.
+    else this.#telling = soon().then(() => this.#tell("repaired"));
+    return found;
   }
 
   async #repair(signal: AbortSignal): Promise<LoadedSnapshot | null> {
@@ -156,7 +166,11 @@ export class ReconcileClient {
     });
   }
 
-  async audit(): Promise<AuditReport> {
+  audit(): Promise<AuditReport> {
+    return this.#auditing ??= this.#audit().finally(() => this.#auditing = null);
+  }
+
+  async #audit(): Promise<AuditReport> {
     const { signal } = this.#end;
     const build = (tree: ReplicaTree) => this.#build(tree, soon, signal);
     const second = this.#second = this.#newTree();
@@ -169,8 +183,9 @@ export class ReconcileClient {
     }
   }
 
-  async #auditServer(): Promise<Pick<AuditReport, "server" | "fetched" | "removed">> {
+  async #auditServer(): Promise<ServerAudit> {
     this.#mismatches = 0;
+    this.#found = null;
     const repair = this.#repairSoon();
     try {
       if (repair === null) return UNREACHED;
@@ -178,10 +193,7 @@ export class ReconcileClient {
     } catch {
       return UNREACHED;
     }
-    const { rows = [], gone } = this.#found ?? {};
-    if (gone === undefined) return { ...UNREACHED, server: "replaced" };
-    const [fetched, removed] = [rows.length, gone.length];
-    return { server: fetched + removed === 0 ? "equal" : "repaired", fetched, removed };
+    return outcomeOf(this.#found);
   }
 
   #build(tree: ReplicaTree, pause: Pause, signal: AbortSignal): Promise<void> {
@@ -196,9 +208,15 @@ export class ReconcileClient {
     more: Pick<ReconcileProgress, "exchange"> = {},
   ): void {
     const { machine, show, told } = this.#options;
+    if (this.#end.signal.aborted) return;
     show(INTEGRITY[state]);
     told({ state, cursor: machine().cursor, rows: this.#tree.count, ...more });
   }
 }
 
-const UNREACHED = { server: "unreachable", fetched: 0, removed: 0 } as const;
+/** What a repair that has been done came to; `null` for a snapshot. */
+function outcomeOf(found: LoadedSnapshot | null): ServerAudit {
+  if (found?.gone === undefined) return { ...UNREACHED, server: "replaced" };
+  const [fetched, removed] = [found.rows.length, found.gone.length];
+  return { server: fetched + removed === 0 ? "equal" : "repaired", fetched, removed };
+}

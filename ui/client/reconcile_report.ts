@@ -54,7 +54,8 @@ export interface AuditReport {
    * all rows were, `unreachable` when there is no server to ask.
    */
   readonly server: "equal" | "repaired" | "replaced" | "unreachable";
-  /** Rows that the server sent, and rows that it no longer had, when `repaired`. */
+  /** Rows that the server sent, when `repaired`. */
   readonly fetched: number;
+  /** Rows that the server does not have, when `repaired`. */
   readonly removed: number;
 }
