@@ -138,3 +138,35 @@ Deno.test("old code does not load rows that new code has stored", async () => {
   await storageOf(versionThree, inner).saveRows([snapshot([])]);
   await assertRejects(() => storageOf(versionTwo, inner).load(), DriftlessError, "of version 3");
 });
+
+Deno.test("a repair is stored for the version that its rows are of, and whole where another was", async () => {
+  const inner = new MemoryPersistence();
+  await inner.saveRows([snapshot(ROWS_ONE)]);
+  const rows = [{ entity: "note", id: "b", json: `{"stars":3,"text":"b"}` }];
+  const after = { rows: [...ROWS_TWO, ...rows], cursor: 6, epoch: "e" };
+  const storage = storageOf(versionTwo, inner, after);
+  await storage.load();
+  const repair: ReplicaMove = {
+    kind: "snapshot",
+    rows,
+    gone: [],
+    cursor: 6,
+    epoch: "e",
+    onto: { cursor: 5, epoch: "e" },
+  };
+  // What is stored is of the version before: some rows of this one beside it would be a mixture.
+  await storage.saveRows([repair]);
+  assertEquals((await inner.load())?.replica, { ...after, epoch: "v2.2 e" });
+  const onto = { cursor: 6, epoch: "e" };
+  await storage.saveRows([{ ...repair, rows: [], gone: rows, cursor: 1, epoch: "f", onto }]);
+  assertEquals((await inner.load())?.replica, { rows: ROWS_TWO, cursor: 1, epoch: "v2.2 f" });
+});
+
+Deno.test("rows that are read again are of no history that a tab of another version knows", async () => {
+  const inner = new MemoryPersistence();
+  const [one, two] = [storageOf(versionOne, inner), storageOf(versionTwo, inner)];
+  assertEquals(await two.readRows(), null);
+  await two.saveRows([snapshot(ROWS_TWO)]);
+  assertEquals(await two.readRows(), { rows: ROWS_TWO, cursor: 5, epoch: "e" });
+  assertEquals((await one.readRows())?.epoch, "v2.2 e");
+});

@@ -17,6 +17,11 @@ const QUICK: readonly string[] = [
   "what merges by stamps is compared as well",
   "rebase skipped when rows moved",
   "tombstone forgets stamps",
+  "tombstones in the set",
+  "a tree is not rolled back with its transaction",
+  "a root is told of another cursor",
+  "an exchange ends before the roots are equal",
+  "rows that are gone stay in a client",
 ];
 
 for (const name of QUICK) {

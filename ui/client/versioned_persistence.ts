@@ -90,10 +90,12 @@ export class VersionedPersistence implements Persistence {
     this.#stored = mark;
   }
 
-  /** The rows as they are stored; rows that another version stored are none of its own. */
+  /** The rows as they are stored; those of other code keep its mark, so as to stand elsewhere. */
   async readRows(): Promise<Replica | null | undefined> {
     const replica = await this.#inner.readRows?.();
-    return replica && { ...replica, epoch: readMark(replica.epoch).epoch };
+    if (!replica) return replica;
+    const { code, epoch } = readMark(replica.epoch);
+    return code === this.#app.version ? { ...replica, epoch } : replica;
   }
 
   /** Lets go of the storage. */
