@@ -349,7 +349,7 @@ function record(prng: Prng): string {
 }
 
 function line(cells: readonly string[]): string {
-  return cells.map((cell, index) => index === 0 ? cell.padEnd(20) : cell.padStart(9)).join("");
+  return cells.map((cell, index) => index === 0 ? cell.padEnd(20) : cell.padStart(10)).join("");
 }
 
 function bytes(count: number): string {

@@ -114,6 +114,29 @@ Deno.test("a connection that is cut while a repair is under way does not keep ro
   assert(cuts > 0);
 });
 
+Deno.test("a repair whose connection is cut goes on over HTTP", async () => {
+  await using server = await startServer();
+  await fill(server.url, ROWS);
+  const expected = await truth(server.url);
+  const persistence = await damagedStorage(server);
+  const snapshots = server.count("/_sync/snapshot");
+  const witness = new Witness();
+  await using device = await Device.start({
+    url: server.url,
+    persistence,
+    onReconcile: (progress) => {
+      witness.seen.push(progress);
+      if (progress.state !== "different") return;
+      server.refusesSockets = true;
+      server.cut();
+    },
+  });
+  await eventually(() => witness.count("repaired"), 1);
+  assertEquals(countersOf(device), expected);
+  assert(server.count("/_sync/reconcile") > 0);
+  assertEquals(server.count("/_sync/snapshot"), snapshots);
+});
+
 Deno.test("digests that stay false end in one snapshot, and then in a word, not in a loop", async () => {
   await using server = await startServer();
   await fill(server.url, ROWS);

@@ -1,9 +1,18 @@
 /** How an exchange goes: what it asks for first, in how many rounds it ends, and how it ends. */
 import { assertEquals } from "@std/assert";
 import type { ExchangeStart } from "../../core/reconcile/exchange.ts";
+import { ExchangeRows } from "../../core/reconcile/exchange_rows.ts";
 import type { RowChange } from "../../core/reconcile/row_hash.ts";
 import { ReconcileReply, ReconcileRequest } from "../../core/wire/reconcile_gen.ts";
-import { assertSameRows, ClientSide, EPOCH, SCOPE, ServerSide, travel } from "./exchange_rig.ts";
+import {
+  assertSameRows,
+  ClientSide,
+  EPOCH,
+  nameOf,
+  SCOPE,
+  ServerSide,
+  travel,
+} from "./exchange_rig.ts";
 
 function rowsOf(count: number, json = (i: number) => `{"value":${i}}`): RowChange[] {
   return Array.from({ length: count }, (_, i) => ({ entity: "note", id: `i${i}`, json: json(i) }));
@@ -126,11 +135,16 @@ Deno.test("exchange finds what was deleted without a trace in one round [S10]", 
 Deno.test("exchange goes on where a reply could not take all rows", () => {
   const large = (i: number) => JSON.stringify(`${i}`.repeat(6_000));
   const server = new ServerSide(rowsOf(60, large));
+  const random = {
+    bytes(): Uint8Array {
+      throw new Error("It drills although nothing is hidden");
+    },
+  };
   for (const count of [6, 40]) {
-    repaired(updated(server, count), server);
+    repaired(updated(server, count), server, { random });
     const rows = [...server.rows.values()].slice(count);
-    repaired(new ClientSide(rows, server.cursor), server);
-    repaired(new ClientSide(rows, 0), server, { scope: SCOPE });
+    repaired(new ClientSide(rows, server.cursor), server, { random });
+    repaired(new ClientSide(rows, 0), server, { random, scope: SCOPE });
   }
 });
 
@@ -141,6 +155,51 @@ Deno.test("exchange asks for more rows than fit its requests, some later", () =>
   const client = new ClientSide(rowsOf(150, text("c")), server.cursor);
   const { progress } = repaired(client, server);
   if (progress.requests < 40) throw new Error(`Only ${progress.requests} requests`);
+});
+
+Deno.test("exchange takes replies of one round in any order while others write [S10]", () => {
+  const text = (mark: string) => (i: number) => JSON.stringify(`${mark}${i}`.repeat(300));
+  for (const pick of [() => 0, (count: number) => count - 1, (count: number) => count >> 1]) {
+    const server = new ServerSide(rowsOf(3_000, text("s")));
+    const other = rowsOf(300, text("c"));
+    const client = new ClientSide(rowsOf(3_000, text("s")), server.cursor - 300);
+    for (const row of other) client.rows.set(nameOf(row), row);
+    client.tree.update(other);
+    const exchange = client.exchange({ serverEpoch: "next", serverCursor: server.cursor });
+    let turn = 0;
+    // Each request sees one more of the rows that are asked for written anew, in both directions.
+    const before = () => {
+      const id = `i${turn++ * 20 % 300}`;
+      server.commit([{ entity: "note", id, json: `${turn}` }, {
+        entity: "note",
+        id: `i${300 - turn}`,
+        json: turn % 2 === 0 ? null : `${turn}`,
+      }]);
+    };
+    const rounds = travel(exchange, server, { before, pick });
+    assertEquals(client.apply(exchange.outcome), true);
+    assertSameRows(client, server);
+    assertEquals(client.cursor, server.cursor);
+    if (exchange.progress.requests < 7) throw new Error("The requests were too few to be mixed up");
+    assertEquals(rounds, 2);
+  }
+});
+
+Deno.test("what a later cursor says of a row wins, whenever it comes", () => {
+  const server = new ServerSide(rowsOf(3));
+  const client = updated(server, 0);
+  const rows = new ExchangeRows(client.tree, client.nodes);
+  const row = (json: string | null) => ({ entity: "note", id: "i1", json });
+  rows.put(row("5"), 5);
+  rows.put(row("4"), 4);
+  const own = (_: string, id: string) => id === "i1" ? "4" : undefined;
+  assertEquals(rows.changes(own), { rows: [{ entity: "note", id: "i1", json: "5" }], gone: [] });
+  rows.put(row(null), 5);
+  assertEquals(rows.changes(own), { rows: [], gone: [{ entity: "note", id: "i1" }] });
+  assertEquals(rows.changes(() => undefined), { rows: [], gone: [] });
+  rows.put(row("4"), 6);
+  assertEquals(rows.changes(own), { rows: [], gone: [] });
+  assertEquals(rows.tree.count, 3);
 });
 
 Deno.test("exchange over HTTP follows the epoch of the first reply", () => {

@@ -6,7 +6,9 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MemoryStore } from "../../core/memory_store.ts";
+import { openSqlite } from "../../edge/sql.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
+import { verify } from "../../edge/verify.ts";
 import { assertTreesRight } from "../edge/tree_oracle.ts";
 import { historyOf, lengthOf, writeNth } from "./sqlite_history.ts";
 
@@ -24,7 +26,7 @@ Deno.test("SqliteStore loses no acknowledged transaction when its process is kil
     let acknowledged = 0;
     for (let round = 0; round < ROUNDS; round++) {
       acknowledged = Math.max(acknowledged, await killWriter(path, round));
-      checkFile(path, model, acknowledged);
+      await checkFile(path, model, acknowledged);
     }
     assert(acknowledged > ROUNDS, `only ${acknowledged} transactions were acknowledged`);
     console.log(`${ROUNDS} kills, ${acknowledged} acknowledged transactions, none lost`);
@@ -62,7 +64,7 @@ async function killWriter(path: string, round: number): Promise<number> {
 }
 
 /** The file is sound, and is the model after the last acknowledged transaction or the one after. */
-function checkFile(path: string, model: MemoryStore, acknowledged: number): void {
+async function checkFile(path: string, model: MemoryStore, acknowledged: number): Promise<void> {
   const store = openSqliteStore(path);
   try {
     const n = lengthOf(store);
@@ -73,6 +75,7 @@ function checkFile(path: string, model: MemoryStore, acknowledged: number): void
   } finally {
     store.close();
   }
+  assertEquals((await verify(path, { open: openSqlite })).faults, []);
   const db = new DatabaseSync(path);
   assertEquals(db.prepare("PRAGMA integrity_check").all().map((row) => ({ ...row })), [
     { integrity_check: "ok" },

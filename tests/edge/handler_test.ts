@@ -183,6 +183,8 @@ Deno.test("a page is served with its type, its tag and a strict policy", () =>
     assertEquals(header("cache-control"), "no-cache");
     assertEquals(header("x-content-type-options"), "nosniff");
     assertStringIncludes(header("content-security-policy") ?? "", "default-src 'self'");
+    const scripts = "script-src 'self' 'wasm-unsafe-eval';";
+    assertStringIncludes(header("content-security-policy") ?? "", scripts);
     assertStringIncludes(header("content-security-policy") ?? "", "frame-ancestors 'none'");
     assertMatch(header("referrer-policy") ?? "", /no-referrer/);
     const head = await doors.get("/", { method: "HEAD" });

@@ -178,6 +178,7 @@ export const RECONCILE_MUTANTS: readonly Mutant[] = [
     file: EXCHANGE,
     find: "if (reply.snapshot || isOtherEpoch && !isFirst)",
     replace: "if (reply.snapshot)",
+    survives: "the root at the end is that of the history that goes on: it costs rounds, no rows",
   },
   {
     name: "what was written since is asked for in another history",
@@ -190,6 +191,7 @@ export const RECONCILE_MUTANTS: readonly Mutant[] = [
     file: ROWS,
     find: "if (known !== undefined && known.cursor > cursor) return;",
     replace: "",
+    survives: "the roots differ then, and what differs is asked for again",
   },
   {
     name: "a drill stops above the leaves",

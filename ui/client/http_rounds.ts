@@ -203,7 +203,7 @@ export class HttpRounds {
     this.#needsSnapshot = false;
     const loaded = await repair?.(signal) ?? await http.snapshot(scope, signal);
     // A round that was called off must not move rows beside a live connection.
-    signal.throwIfAborted();
+    if (signal.aborted) throw new DriftlessError("unavailable", "The round was called off");
     this.#needsSnapshot = false;
     machine.snapshotLoaded(loaded);
   }
