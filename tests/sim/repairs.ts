@@ -72,11 +72,10 @@ export class Repairs {
   /** The program starts. */
   start(): void {
     this.#wasCut ||= this.#running !== null;
-    this.#tree =
-      this.#running =
-      this.#claim =
-      this.#welcome =
-        null;
+    this.#tree = null;
+    this.#running = null;
+    this.#claim = null;
+    this.#welcome = null;
     this.#isIdling = false;
     this.#mismatches = 0;
     this.#hasRepaired = false;
@@ -277,11 +276,8 @@ export class Repairs {
   }
 
   #treeOf(machine: SyncClient): ReplicaTree {
-    const { kernel, random, scope } = {
-      kernel: this.#kernel as Kernel,
-      random: this.#parts.world.prng,
-      scope: this.#parts.scope,
-    };
-    return this.#tree ??= new ReplicaTree({ kernel, random, scope, machine });
+    const { scope, world } = this.#parts;
+    const kernel = this.#kernel as Kernel;
+    return this.#tree ??= new ReplicaTree({ kernel, random: world.prng, scope, machine });
   }
 }
