@@ -68,7 +68,23 @@ export const GROUP_BITS_MAX = 20;
 
 const decoder = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A tree over rows, kept in nodes that it is given. */
+/**
+ * A tree over rows, kept in nodes that it is given. A store hands its own out for reading.
+ *
+ * @example
+ * ```ts
+ * import { openSqliteStore } from "@driftless/driftless/server";
+ *
+ * const store = openSqliteStore(":memory:");
+ * store.transaction(() => {
+ *   const row = { entity: "note", id: "n1", json: "{}", stamps: "[]", live: true, cursor: 1 };
+ *   store.putRow("home", row);
+ * });
+ * const tree = store.tree("home");
+ * if (tree?.count !== 1 || tree.root.length !== 32) throw new Error();
+ * store.close();
+ * ```
+ */
 export class RowTree {
   /** What it hashes and sums up with. */
   readonly kernel: Kernel;

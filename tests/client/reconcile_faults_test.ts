@@ -172,6 +172,35 @@ Deno.test("digests that stay false end in one snapshot, and then in a word, not 
   await verified(device);
 });
 
+Deno.test("a repair that fails and fails is tried until it comes about", async () => {
+  await using server = await startServer();
+  await fill(server.url, ROWS);
+  const expected = await truth(server.url);
+  const persistence = await damagedStorage(server);
+  server.refusesSockets = true;
+  let isDown = true;
+  let failures = 0;
+  server.gate = (path) => {
+    if (!isDown || path === "/_sync/pull") return Promise.resolve(undefined);
+    failures++;
+    return Promise.resolve(
+      Response.json({ code: "unavailable", error: "Not now" }, { status: 503 }),
+    );
+  };
+  const witness = new Witness();
+  await using device = await Device.start({
+    url: server.url,
+    persistence,
+    ...FAST,
+    ...witness.options,
+  });
+  await until(() => failures > 2 * MISMATCHES_MAX);
+  isDown = false;
+  await verified(device);
+  assertEquals(countersOf(device), expected);
+  assertEquals(witness.count("stuck"), 0);
+});
+
 Deno.test("a client that is stopped at any moment of a comparison ends, and keeps nothing going", async () => {
   await using server = await startServer();
   await fill(server.url, ROWS);

@@ -2,7 +2,7 @@
  * `deno task sim`: runs worlds until one breaks a promise.
  *
  *     deno task sim --seed 7               one world, with the end of its trace
- *     deno task sim --seed 7 --seeds 5000  that many, from there on
+ *     deno task sim --seed 7 --seeds 5000  that many, from there on, and how often each path was taken
  *     deno task sim --seeds 5000 --keep    does not stop at the first failure
  *     deno task sim --seed 7 --shrink      makes a failure smaller, for cases/
  *     deno task sim --seeds 100 --cases    and replays the failures of the past

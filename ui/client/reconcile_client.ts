@@ -59,8 +59,10 @@ export class ReconcileClient {
   #work: Promise<void> | null = null;
   #auditing: Promise<AuditReport> | null = null;
   #telling: Promise<void> | null = null;
-  /** Claims in a row that were not true. */
+  /** Claims in a row that were not true, of rows that were repaired for the one before. */
   #mismatches = 0;
+  /** Whether rows have come since the last repair was asked for. */
+  #isReplaced = false;
   /** What the last repair came to; `null` for a snapshot. */
   #found: LoadedSnapshot | null = null;
 
@@ -79,6 +81,7 @@ export class ReconcileClient {
   }
 
   moved(move: ReplicaMove): void {
+    if (move.kind === "snapshot") this.#isReplaced = true;
     this.#tree.moved(move);
     this.#second?.moved(move);
   }
@@ -122,6 +125,9 @@ export class ReconcileClient {
       this.#mismatches = 0;
       return this.#tell("verified");
     }
+    // A repair that never came about says nothing of the rows.
+    const isUnrepaired = !this.#isReplaced && !isRebuilt && this.#mismatches > 0;
+    if (isUnrepaired && this.#mismatches <= MISMATCHES_MAX) this.#mismatches--;
     // The second time the digests themselves are in doubt.
     if (this.#mismatches === 1 && !isRebuilt) {
       this.#tree.rebuild();
@@ -140,6 +146,7 @@ export class ReconcileClient {
     const { machine: running, isNetworking, isGreeted, rounds, replace } = this.#options;
     const machine = running();
     if (!isNetworking() || isGreeted() && !machine.isLive) return null;
+    this.#isReplaced = false;
     machine.cursorLost();
     if (isGreeted()) return replace();
     const round = rounds.idle().then(() => isGreeted() ? replace() : rounds.sync());
