@@ -282,7 +282,9 @@ export class SyncClient {
     const { epoch, cursor } = loaded;
     const overtaken = epoch === this.epoch && cursor < this.cursor;
     if (overtaken && this.#connection === "live") return;
-    if (this.#isElsewhere(epoch) && !this.#isStranded) this.#leaveHistory();
+    const isElsewhere = this.#isElsewhere(epoch);
+    if (isElsewhere && !this.#isStranded) this.#leaveHistory();
+    if (isElsewhere || this.#isStranded) this.#state.queue.leaveRows();
     this.#isStranded = false;
     const { decidedSeq } = this.#state.identity;
     const owed = cursor < this.#owedCursor ? 0 : Math.max(0, this.#owedSeq - decidedSeq);

@@ -127,9 +127,13 @@ export class PendingQueue {
     for (const pending of this.#entries) {
       if (pending.state !== "local") pending.state = "queued";
       pending.visibleAt = 0;
-      pending.isInRows = false;
       delete pending.changeCount;
     }
+  }
+
+  /** Rows of another history have come: nothing in line has had its effect on them. */
+  leaveRows(): void {
+    for (const pending of this.#entries) pending.isInRows = false;
   }
 
   /** The next `count` undecided ones. */

@@ -210,12 +210,14 @@ Deno.test("entries that are restored stand at their old places [S3, S19]", () =>
   assertEquals(idsOf(queue), ["m0", "m1", "m2", "m3"]);
 });
 
-Deno.test("what the rows hold already is not run on them, until history changes [S5, S6]", () => {
+Deno.test("what the rows hold already is not run on them, until rows of another history come [S5, S6]", () => {
   const queue = queueOf({ count: 3 });
   acknowledge(queue, 1);
   for (const pending of queue.undecided(1)) pending.isInRows = true;
   assertEquals(idsOf(queue), ["m0", "m2"]);
   assertEquals(queue.acknowledged.map(({ mutation }) => mutation.id), ["m0"]);
   queue.requeueAll();
+  assertEquals(idsOf(queue), ["m0", "m2"], "the rows are still those of the history that is left");
+  queue.leaveRows();
   assertEquals(idsOf(queue), ["m0", "m1", "m2"]);
 });
