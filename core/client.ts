@@ -280,11 +280,9 @@ export class SyncClient {
   /** The snapshot that was asked for: all rows of the scope at a cursor, or what differs there. */
   snapshotLoaded(loaded: LoadedSnapshot): void {
     const { epoch, cursor } = loaded;
-    const overtaken = epoch === this.epoch && cursor < this.cursor;
-    if (overtaken && this.#connection === "live") return;
-    const isElsewhere = this.#isElsewhere(epoch);
-    if (isElsewhere && !this.#isStranded) this.#leaveHistory();
-    if (isElsewhere || this.#isStranded) this.#state.queue.leaveRows();
+    if (epoch === this.epoch && cursor < this.cursor && this.#connection === "live") return;
+    if (this.#isElsewhere(epoch) && !this.#isStranded) this.#leaveHistory();
+    if (this.#isStranded) this.#state.queue.leaveRows();
     this.#isStranded = false;
     const { decidedSeq } = this.#state.identity;
     const owed = cursor < this.#owedCursor ? 0 : Math.max(0, this.#owedSeq - decidedSeq);
@@ -353,12 +351,12 @@ export class SyncClient {
 
   /** The rows here are of a history that the server does not have: start over, lose nothing queued. */
   #otherHistory(): void {
-    this.#isStranded = true;
     this.#leaveHistory();
     this.#reset();
   }
 
   #leaveHistory(): void {
+    this.#isStranded = true;
     // What was acknowledged there may be missing here; its id tells the server if it is not.
     this.#state.queue.requeueAll();
     this.#renumber();

@@ -31,6 +31,7 @@ export type Want =
   | "persist"
   | "changed"
   | "rejected"
+  | "rooted"
   | "synced"
   | "failed"
   | "snapshot"
