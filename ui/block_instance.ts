@@ -1,0 +1,291 @@
+/** One appearance of a block: what its slots show, and how it changes. */
+import type { Blueprint, CondPlan, Plan, ValuePlan } from "./blueprint.ts";
+import { ListInstance } from "./block_instance_list.ts";
+import { isTrue } from "./expression_text.ts";
+import type { Expression, Scope, Tracker } from "./program.ts";
+import type { PatchWriter, Shown } from "./patch_writer.ts";
+import { isSameShown } from "./shown_value.ts";
+import { isFollowed, noteRead, type Reader } from "./tracking.ts";
+
+/** Which branch of a condition is shown. */
+export interface CondInstance {
+  /** 0 for none, else the branch's place from 1. */
+  which: number;
+  child: BlockInstance | null;
+}
+
+/** What a slot of an instance holds; nothing if it shows nothing. */
+export type Held = Shown | ListInstance | CondInstance | undefined;
+
+/** A reader of a rendering; those of lower numbers are evaluated first. */
+export interface Part extends Reader {
+  readonly order: number;
+  isOpaque: boolean;
+  isDirty: boolean;
+  /** Evaluates what it read again, and writes what changed. */
+  update(): void;
+}
+
+/** What the instances of an island have in common. */
+export class Rendering {
+  readonly state: object;
+  readonly blueprints: readonly Blueprint[];
+  readonly writer: PatchWriter;
+  /** Instances by their numbers. */
+  readonly instances = new Map<number, BlockInstance>();
+  /** Parts that call code of the author: evaluated whenever something may have changed. */
+  readonly opaque = new Set<Part>();
+  nextNumber = 0;
+  dirty: Part[] = [];
+  /** Everything is to be evaluated again. */
+  isAllDirty = false;
+  readonly #report: (error: unknown, expression: Expression) => void;
+  readonly #changed: () => void;
+  readonly #tracker: Tracker;
+  readonly #scope: { state: object; variables: readonly unknown[]; tracker?: Tracker };
+  readonly #bare: { state: object; variables: readonly unknown[] };
+  #current: Part | null = null;
+
+  constructor(
+    state: object,
+    blueprints: readonly Blueprint[],
+    writer: PatchWriter,
+    ports: {
+      report(error: unknown, expression: Expression): void;
+      changed(): void;
+    },
+  ) {
+    this.state = state;
+    this.blueprints = blueprints;
+    this.writer = writer;
+    this.#report = (error, expression) => ports.report(error, expression);
+    this.#changed = () => ports.changed();
+    const isFollowedState = isFollowed(state);
+    this.#tracker = {
+      read: (object, key) => {
+        const part = this.#current as Part;
+        if (object === part.source) return;
+        noteRead(part, object, key);
+        if (!isFollowedState && object === state || !isFollowed(object)) part.isOpaque = true;
+      },
+      opaque: () => {
+        (this.#current as Part).isOpaque = true;
+      },
+    };
+    this.#scope = { state, variables: [], tracker: this.#tracker };
+    this.#bare = { state, variables: [] };
+  }
+
+  /** Evaluates for a part, which is told of writes to what was read. */
+  scopeOf(part: Part, variables: readonly unknown[]): Scope {
+    this.#current = part;
+    this.#scope.variables = variables;
+    return this.#scope;
+  }
+
+  /** Evaluates for nobody. */
+  bareScope(variables: readonly unknown[]): Scope {
+    this.#bare.variables = variables;
+    return this.#bare;
+  }
+
+  report(error: unknown, expression: Expression): void {
+    this.#report(error, expression);
+  }
+
+  markDirty(part: Part): void {
+    if (part.isDirty || part.isDead) return;
+    part.isDirty = true;
+    this.dirty.push(part);
+    this.#changed();
+  }
+
+  markAll(): void {
+    if (this.isAllDirty) return;
+    this.isAllDirty = true;
+    this.#changed();
+  }
+
+  /** Evaluates with `opaque` set afterwards as it turned out. */
+  noteOpaque(part: Part, wasOpaque: boolean): void {
+    if (part.isOpaque === wasOpaque) return;
+    if (part.isOpaque) this.opaque.add(part);
+    else this.opaque.delete(part);
+  }
+}
+
+export class BlockInstance implements Part {
+  readonly rendering: Rendering;
+  readonly blueprint: Blueprint;
+  readonly number: number;
+  /** The list that it is an item of. */
+  readonly list: ListInstance | null;
+  /** By slot. */
+  readonly held: Held[];
+  variables: readonly unknown[];
+  source: object | null = null;
+  isDirty = false;
+  isDead = false;
+  isOpaque = false;
+
+  /** Is born, with everything in it. */
+  constructor(
+    rendering: Rendering,
+    block: number,
+    variables: readonly unknown[],
+    list: ListInstance | null,
+  ) {
+    this.rendering = rendering;
+    this.blueprint = rendering.blueprints[block] as Blueprint;
+    this.number = rendering.nextNumber++;
+    this.list = list;
+    this.variables = variables;
+    this.held = new Array<Held>(this.blueprint.block.slots.length);
+    rendering.instances.set(this.number, this);
+    for (const plan of this.blueprint.plans) this.#begin(plan);
+    if (this.isOpaque) rendering.opaque.add(this);
+  }
+
+  get order(): number {
+    return this.number;
+  }
+
+  get isCheap(): boolean {
+    return true;
+  }
+
+  markDirty(): void {
+    this.rendering.markDirty(this);
+  }
+
+  markAll(): void {
+    this.rendering.markAll();
+  }
+
+  update(): void {
+    this.evaluate(false);
+  }
+
+  /** Takes other variables, and evaluates everything in it. */
+  rebind(variables: readonly unknown[]): void {
+    this.variables = variables;
+    this.evaluate(true);
+  }
+
+  /** Evaluates its slots; with `isDeep` also what is in them. */
+  evaluate(isDeep: boolean): void {
+    const wasOpaque = this.isOpaque;
+    this.isDirty = false;
+    this.isOpaque = false;
+    for (const plan of this.blueprint.plans) {
+      if (plan.kind === "value") this.#show(plan);
+      else if (plan.kind === "cond") this.#choose(plan, isDeep);
+      else if (isDeep) (this.held[plan.index] as ListInstance).sync(true);
+    }
+    this.rendering.noteOpaque(this, wasOpaque);
+  }
+
+  /** Writes what it shows, for who has no such instance yet. */
+  writeBirth(writer: PatchWriter): void {
+    for (const { kind, index } of this.blueprint.plans) {
+      const held = this.held[index];
+      if (kind === "value") writer.value(held as Shown);
+      else if (kind === "list") {
+        const { items } = held as ListInstance;
+        writer.count(items.length);
+        for (const item of items) item.writeBirth(writer);
+      } else {
+        const { which, child } = held as CondInstance;
+        writer.count(which);
+        child?.writeBirth(writer);
+      }
+    }
+  }
+
+  /** Is gone, with everything in it. */
+  end(): void {
+    this.isDead = true;
+    this.rendering.instances.delete(this.number);
+    if (this.isOpaque) this.rendering.opaque.delete(this);
+    for (const { kind, index } of this.blueprint.plans) {
+      if (kind === "list") (this.held[index] as ListInstance).end();
+      else if (kind === "cond") (this.held[index] as CondInstance).child?.end();
+    }
+  }
+
+  #begin(plan: Plan): void {
+    const { index } = plan;
+    if (plan.kind === "value") {
+      this.held[index] = this.#valueOf(plan, plan.option === null ? plan.show(null) : false);
+    } else if (plan.kind === "list") {
+      const list = new ListInstance(this, plan.slot, index);
+      this.held[index] = list;
+      list.begin();
+    } else {
+      const which = this.#branchOf(plan, 0);
+      this.held[index] = { which, child: this.#branch(plan, which) };
+    }
+  }
+
+  #show(plan: ValuePlan): void {
+    const { index } = plan;
+    const before = this.held[index] as Shown;
+    const value = this.#valueOf(plan, before);
+    if (isSameShown(before, value)) return;
+    this.held[index] = value;
+    const { writer } = this.rendering;
+    if (plan.isBound) writer.setBound(this.number, index, value);
+    else if (plan.isText && typeof before === "string" && typeof value === "string") {
+      writer.setText(this.number, index, before, value);
+    } else writer.set(this.number, index, value);
+  }
+
+  /** What it shows, or what it showed if the expression fails. */
+  #valueOf({ expression, show, option }: ValuePlan, before: Shown): Shown {
+    const scope = this.rendering.scopeOf(this, this.variables);
+    try {
+      const value = expression.evaluate(scope);
+      if (option === null) return show(value, scope.tracker);
+      return String(show(value)) === String(show(option.evaluate(scope)));
+    } catch (error) {
+      this.rendering.report(error, expression);
+      return before;
+    }
+  }
+
+  #choose(plan: CondPlan, isDeep: boolean): void {
+    const held = this.held[plan.index] as CondInstance;
+    const which = this.#branchOf(plan, held.which);
+    if (which === held.which) {
+      if (isDeep) held.child?.rebind(this.variables);
+      return;
+    }
+    held.child?.end();
+    held.which = which;
+    held.child = this.#branch(plan, which);
+    const { writer } = this.rendering;
+    writer.branch(this.number, plan.index, which);
+    held.child?.writeBirth(writer);
+  }
+
+  #branchOf({ slot }: CondPlan, before: number): number {
+    const scope = this.rendering.scopeOf(this, this.variables);
+    let which = 0;
+    for (const { when } of slot.branches) {
+      which++;
+      try {
+        if (when === null || isTrue(when.evaluate(scope), scope.tracker)) return which;
+      } catch (error) {
+        this.rendering.report(error, when as Expression);
+        return before;
+      }
+    }
+    return 0;
+  }
+
+  #branch({ slot }: CondPlan, which: number): BlockInstance | null {
+    const branch = slot.branches[which - 1];
+    if (branch === undefined) return null;
+    return new BlockInstance(this.rendering, branch.block, this.variables, null);
+  }
+}
