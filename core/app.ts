@@ -121,7 +121,15 @@ export interface AccessRequest {
    * at all: that is asked before any mutator, and for messages to topics.
    */
   readonly mutator?: string;
+  /** The island's name, where the question is whether the principal may see one that reads the scope. */
+  readonly island?: string;
 }
+
+/**
+ * Islands of live user interface, by name: what `island` of the export `./ui` makes. The engine hands
+ * them to the server as they are.
+ */
+export type Islands = Readonly<Record<string, object>>;
 
 /** What {@linkcode defineApp} takes. */
 export interface AppDefinition<C extends Collections, A> {
@@ -151,6 +159,8 @@ export interface AppDefinition<C extends Collections, A> {
   readonly minVersion?: number;
   /** The entry `n` leads stored records and queued mutations from version `n - 1` to version `n`. */
   readonly migrations?: { readonly [version: number]: Migration };
+  /** Islands of live user interface; pages show them by name. */
+  readonly islands?: Islands;
 }
 
 /** A checked app, ready for `createClient` and for a server. */
@@ -171,6 +181,8 @@ export interface App<C extends Collections = Collections, A = unknown> {
   readonly minVersion: number;
   /** What leads to a version from the one before, by that version, from 2 on. */
   readonly migrations: ReadonlyMap<number, Migration>;
+  /** As {@linkcode AppDefinition.islands}. */
+  readonly islands: Islands;
   /** Carries the argument types of the app's own mutators; has no value. */
   readonly argumentTypes?: A;
 }
@@ -201,6 +213,7 @@ export type BuiltinArgs<C extends Collections> =
   & { readonly [K in keyof C & string as `${K}.delete`]: { id: string } };
 
 const COLLECTION_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+const ISLAND_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /**
  * Declares a collection. `schema` is any validator that follows Standard Schema (Valibot, Zod,
@@ -307,8 +320,20 @@ export function defineApp<
     mutators,
     authorize: definition.authorize,
     undo: checkedUndo(definition.undo ?? {}, mutators),
+    islands: checkedIslands(definition.islands ?? {}),
     ...checkedVersions(definition),
   });
+}
+
+function checkedIslands(islands: Islands): Islands {
+  for (const [name, island] of Object.entries<unknown>(islands)) {
+    if (!ISLAND_NAME.test(name) || typeof island !== "object" || island === null) {
+      throw new TypeError(
+        `Cannot use the island "${name}": its name or its definition is unusable`,
+      );
+    }
+  }
+  return Object.freeze({ ...islands });
 }
 
 function checkedUndo(

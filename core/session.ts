@@ -53,6 +53,8 @@ export interface SessionOutput {
   spend(work: number): number;
   /** The session now has a channel in this scope. */
   joined(scope: string): void;
+  /** A message of the live UI: it belongs to the connection, whatever channels there are. */
+  ui(body: Uint8Array): void;
   /** Whether what was sent has left: messages that can wait, wait for it. */
   isReady(): boolean;
 }
@@ -186,6 +188,7 @@ export class LiveSession {
 
   #handle(number: number, message: UpMessage): void {
     if (message.kind === "hello") return this.#hello(number, message);
+    if (message.kind === "ui") return this.#options.output.ui(message.body);
     if (message.kind === "ping") {
       return this.#send(number, { kind: "pong", time: this.#options.clock.now() });
     }

@@ -20,7 +20,7 @@ interface FieldText {
 }
 
 /** The schemas in `core/wire/`. */
-const SCHEMAS: readonly string[] = ["messages", "reconcile"];
+const SCHEMAS: readonly string[] = ["messages", "reconcile", "ui"];
 
 /** The TypeScript types of the scalars that the runtime has. */
 const SCALARS: Readonly<Record<string, string>> = {

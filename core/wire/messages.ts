@@ -37,9 +37,9 @@ export interface WirePeer {
   readonly data: string;
 }
 
-/** A step of finding what differs, in either direction; the body is a message of its own schema. */
-export interface Exchange {
-  readonly kind: "reconcile";
+/** A message of another schema, in either direction: of finding what differs, or of the live UI. */
+export interface Exchange<K extends "reconcile" | "ui"> {
+  readonly kind: K;
   readonly body: Uint8Array;
 }
 
@@ -61,7 +61,8 @@ export type UpMessage =
   | { readonly kind: "unsubscribe"; readonly topic: string }
   | { readonly kind: "publish"; readonly topic: string; readonly data: string }
   | { readonly kind: "presence"; readonly watch: boolean; readonly data: string }
-  | Exchange
+  | Exchange<"reconcile">
+  | Exchange<"ui">
   | { readonly kind: "ping" };
 
 /** What a server says. */
@@ -85,7 +86,8 @@ export type DownMessage =
     /** The digest of all rows after the last change, at the end of a burst. */
     readonly root?: Uint8Array | undefined;
   }
-  | Exchange
+  | Exchange<"reconcile">
+  | Exchange<"ui">
   | { readonly kind: "event"; readonly topic: string; readonly data: string }
   | {
     readonly kind: "failure";

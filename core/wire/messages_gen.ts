@@ -120,6 +120,7 @@ export interface Up {
   readonly ping?: Ping;
   readonly presence?: Presence;
   readonly reconcile?: Exchange;
+  readonly ui?: Exchange;
   /** Which of the tab's clients this belongs to: several share one socket. */
   readonly channel: number;
 }
@@ -134,6 +135,7 @@ export const Up: MessageKind<Up> = /* @__PURE__ */ message({
   7: ["ping", Ping],
   8: ["presence", Presence],
   9: ["reconcile", Exchange],
+  10: ["ui", Exchange],
   15: ["channel", uint32],
 });
 
@@ -293,6 +295,7 @@ export interface Down {
   readonly pong?: Pong;
   readonly peers?: Peers;
   readonly reconcile?: Exchange;
+  readonly ui?: Exchange;
   readonly channel: number;
 }
 
@@ -305,5 +308,6 @@ export const Down: MessageKind<Down> = /* @__PURE__ */ message({
   6: ["pong", Pong],
   7: ["peers", Peers],
   8: ["reconcile", Exchange],
+  9: ["ui", Exchange],
   15: ["channel", uint32],
 });

@@ -88,6 +88,22 @@ Deno.test("defineApp refuses a mutator that is not a function", () => {
   );
 });
 
+Deno.test("defineApp hands islands on, and refuses what cannot be one", () => {
+  const counter = {};
+  const { islands } = defineApp({ name: "a", collections: {}, islands: { counter } });
+  assertStrictEquals(islands["counter"], counter);
+  assert(Object.isFrozen(islands));
+  assertEquals(defineApp({ name: "a", collections: {} }).islands, {});
+  for (const [name, island] of [["1", {}], ["", {}], ["a b", {}], ["a", null], ["a", "text"]]) {
+    const islands = { [name as string]: island as object };
+    assertThrows(
+      () => defineApp({ name: "a", collections: {}, islands }),
+      TypeError,
+      "Cannot use the island",
+    );
+  }
+});
+
 Deno.test("defineApp refuses an argument schema without its mutator", () => {
   const args = { missing: v.null() } as Record<never, never>;
   assertThrows(

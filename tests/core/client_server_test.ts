@@ -26,6 +26,7 @@ class Connection {
         send: (bytes) => this.down.push(bytes),
         publish: () => {},
         joined: () => {},
+        ui: () => {},
         isReady: () => true,
         spend: () => 0,
         push: (channel, mutations) => {

@@ -22,10 +22,9 @@ const anyInteger = fc.oneof(
   fc.constantFrom(2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, INTEGER_MAX),
 );
 const anyRoot = fc.uint8Array({ minLength: 32, maxLength: 32 });
-const anyExchange = fc.record({
-  kind: fc.constant<"reconcile">("reconcile"),
-  body: fc.uint8Array({ maxLength: 300 }),
-});
+const anyBody = fc.uint8Array({ maxLength: 300 });
+const anyExchange = fc.record({ kind: fc.constant<"reconcile">("reconcile"), body: anyBody });
+const anyUi = fc.record({ kind: fc.constant<"ui">("ui"), body: anyBody });
 const anyCode = fc.constantFrom(...Object.keys(ERROR_STATUS) as ErrorCode[]);
 
 const anyMutation = fc.record({
@@ -103,6 +102,7 @@ export const anyUpByKind: ArbitraryByKind<UpMessage> = {
   publish: fc.record({ kind: fc.constant("publish"), topic: anyText, data: anyText }),
   presence: fc.record({ kind: fc.constant("presence"), watch: fc.boolean(), data: anyText }),
   reconcile: anyExchange,
+  ui: anyUi,
   ping: fc.constant({ kind: "ping" }),
 };
 
@@ -120,6 +120,7 @@ export const anyDownByKind: ArbitraryByKind<DownMessage> = {
   ack: fc.record({ kind: fc.constant("ack"), results: fc.array(anyResult) }),
   poke: anyPoke,
   reconcile: anyExchange,
+  ui: anyUi,
   event: fc.record({ kind: fc.constant("event"), topic: anyText, data: anyText }),
   failure: fc.record({
     kind: fc.constant("failure"),
@@ -162,6 +163,7 @@ export const goldenUp: ByKind<UpMessage> = {
   publish: { kind: "publish", topic: "typing", data: `{"who":"ann"}` },
   presence: { kind: "presence", watch: true, data: `{"at":[1,2]}` },
   reconcile: { kind: "reconcile", body: Uint8Array.of(8, 1, 0, 255) },
+  ui: { kind: "ui", body: Uint8Array.of(8, 1, 0, 255) },
   ping: { kind: "ping" },
 };
 
@@ -202,6 +204,7 @@ export const goldenDown: ByKind<DownMessage> = {
     root: goldenRoot(224),
   },
   reconcile: { kind: "reconcile", body: Uint8Array.of(255, 0, 1, 8) },
+  ui: { kind: "ui", body: Uint8Array.of(255, 0, 1, 8) },
   event: { kind: "event", topic: "typing", data: `{"who":"ann"}` },
   failure: { kind: "failure", code: "rate_limited", error: "Slow down", retryAfterMs: 1_500 },
   peers: {

@@ -8,7 +8,7 @@ export interface OracleKind {
 }
 
 const root = new protobuf.Root();
-for (const name of ["messages", "reconcile"]) {
+for (const name of ["messages", "reconcile", "ui"]) {
   const schema = new URL(`../../core/wire/${name}.proto`, import.meta.url);
   protobuf.parse(await Deno.readTextFile(schema), root);
 }

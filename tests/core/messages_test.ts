@@ -107,7 +107,9 @@ Deno.test("messages of this version keep their bytes [S15]", () => {
   assertEquals(hex(encodeDown(1, poke)), `1a3e${body}7801`);
   assertEquals(hex(encodeDown(1, goldenDown.poke)), `1a60${body}3220${hex(root)}7801`);
   assertEquals(hex(encodeUp(2, goldenUp.reconcile)), "4a060a04080100ff7802");
+  assertEquals(hex(encodeUp(2, goldenUp.ui)), "52060a04080100ff7802");
   assertEquals(hex(encodeDown(2, goldenDown.reconcile)), "42060a04ff0001087802");
+  assertEquals(hex(encodeDown(2, goldenDown.ui)), "4a060a04ff0001087802");
 });
 
 Deno.test("a root that is not there, or empty, is none [S15]", () => {

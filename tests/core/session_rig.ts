@@ -28,6 +28,8 @@ export class SessionRig {
     [];
   readonly published: Published[] = [];
   readonly joined: string[] = [];
+  /** Bodies of the live UI that came. */
+  readonly bodies: Uint8Array[] = [];
   /** Whether what was sent has left. */
   isReady = true;
   /** What exchanges cost, and how long to wait, in milliseconds. */
@@ -49,6 +51,7 @@ export class SessionRig {
         push: (channel, mutations) => this.pushed.push({ channel, mutations }),
         publish: (scope, topic, data) => this.published.push({ scope, topic, data }),
         joined: (scope) => this.joined.push(scope),
+        ui: (body) => void this.bodies.push(body),
         isReady: () => this.isReady,
         spend: (work) => this.spend(work),
       },

@@ -28,6 +28,13 @@ Deno.test("hello is welcomed with where the server stands", () => {
   assertEquals([session.joined, [...session.session.scopes()]], [["home"], ["home"]]);
 });
 
+Deno.test("messages of the live UI are handed on, before any hello, and make no channel", () => {
+  const session = new SessionRig(new ServerRig());
+  const body = new Uint8Array([1, 2, 3]);
+  assertEquals(session.say({ kind: "ui", body }, 7), []);
+  assertEquals([session.bodies, [...session.session.scopes()]], [[body], []]);
+});
+
 Deno.test("a client that is behind is caught up page by page, at its own pace [S4]", () => {
   const rig = new ServerRig();
   const author = new Author("filler");

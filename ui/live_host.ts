@@ -1,0 +1,283 @@
+/**
+ * Islands at run time: a synchronous machine of instances, the holders of their state, and connections.
+ *
+ *     page ── markup of instances ──┐ the same instance, adopted
+ *     open ── session ── targets ───┘
+ *     event ── handler ── patch ── log of the instance ── each tab, from where it is
+ *
+ * Time, randomness, storage and the sync engine are ports; nothing here waits.
+ */
+import type { Principal } from "../core/app.ts";
+import type { Change } from "../core/change.ts";
+import { DriftlessError } from "../core/errors.ts";
+import type { Json } from "../core/json.ts";
+import { LiveCollections, type LiveSync } from "./live_collections.ts";
+import { EventContext } from "./live_context.ts";
+import { type Holder, Holders } from "./live_holder.ts";
+import { hosted, type HostedIsland, LiveInstance } from "./live_instance.ts";
+import { SERVER_JSCALL, type UiRequest, writeUiMessage } from "./live_messages.ts";
+import type { LiveHostOptions, PageIsland, PageRequest, UiConnection } from "./live_ports.ts";
+import { LiveRunner } from "./live_runner.ts";
+import { forbidden, LiveUiSession } from "./live_session.ts";
+import { LiveUploads } from "./live_uploads.ts";
+import { LiveView } from "./live_view.ts";
+
+/** All islands of one process. */
+export class LiveHost {
+  readonly sync: LiveSync | undefined;
+  readonly collections: LiveCollections | undefined;
+  readonly uploads: LiveUploads;
+  readonly runner: LiveRunner;
+  readonly #options: LiveHostOptions;
+  readonly #islands: ReadonlyMap<string, HostedIsland>;
+  readonly #holders: Holders;
+  readonly #instances = new Set<LiveInstance>();
+  readonly #sessions = new Set<LiveUiSession>();
+  /** Sessions that have messages which wait, or calls that are not answered. */
+  readonly #stirred = new Set<LiveUiSession>();
+
+  constructor(options: LiveHostOptions) {
+    const { now, wake, random, storage, sync, onFailure } = options;
+    this.#options = options;
+    this.#islands = new Map(
+      Object.entries(options.islands).map(([name, one]) => [name, hosted(name, one)] as const),
+    );
+    this.sync = sync;
+    this.collections = sync === undefined ? undefined : new LiveCollections(sync);
+    this.uploads = new LiveUploads(this, random);
+    this.runner = new LiveRunner({
+      now,
+      wake,
+      changed: ({ holder }) => this.#holders.changed(holder),
+      onFailure,
+    });
+    this.#holders = new Holders({
+      clock: options,
+      random,
+      storage,
+      wake,
+      ended: (instance) => this.#ended(instance),
+      onFailure,
+    });
+  }
+
+  /** Instances, connections, and holders of state in memory. */
+  get sizes(): { readonly instances: number; readonly sessions: number; readonly holders: number } {
+    return {
+      instances: this.#instances.size,
+      sessions: this.#sessions.size,
+      holders: this.#holders.size,
+    };
+  }
+
+  now(): number {
+    return this.#options.now();
+  }
+
+  wake(afterMs: number): void {
+    this.#options.wake(afterMs);
+  }
+
+  /** The islands of a page that is rendered now: `undefined` for one that is not there, or not for them. */
+  page({ principal, names, url, session }: PageRequest): readonly (PageIsland | undefined)[] {
+    const tab = this.#tab(session ?? "", principal);
+    return names.map((name) => {
+      const found = this.#islands.get(name);
+      if (found === undefined || !this.allows(principal, found)) return undefined;
+      try {
+        const instance = this.#instance(found, tab, principal, url);
+        if (!this.allowsMore(principal, instance)) return undefined;
+        this.runner.flush();
+        const { html, numbers } = instance.snapshot();
+        tab.rendered.add(name);
+        const { hash: table } = found.program.table;
+        return { html, numbers, table, seq: instance.seq, session: instance.token(tab) };
+      } catch (error) {
+        // The rest of the page is not to suffer from it.
+        this.#options.onFailure(error, `island ${name}`);
+        return undefined;
+      }
+    });
+  }
+
+  /** Takes a connection in. */
+  open(connection: UiConnection): LiveUiSession {
+    const session = new LiveUiSession(this, connection);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Changes of a scope are durable: islands that read them show them. */
+  committed(scope: string, changes: readonly Change[]): void {
+    this.collections?.committed(scope, changes);
+    this.runner.flush();
+  }
+
+  /** Others may have written anything: islands that read collections read them anew. */
+  reread(): void {
+    this.collections?.reread();
+    this.runner.flush();
+  }
+
+  /** Does what is due. */
+  turn(): void {
+    const now = this.now();
+    for (const session of [...this.#stirred]) {
+      const wait = Math.min(session.turn(), session.calls.expire(now) - now);
+      if (wait === Infinity) this.#stirred.delete(session);
+      else this.wake(wait);
+    }
+    this.runner.flush();
+    this.uploads.turn(now);
+    this.#holders.turn();
+  }
+
+  /** Lets every connection go, and saves everything. */
+  close(): void {
+    for (const session of [...this.#sessions]) session.closed();
+    this.#holders.save();
+  }
+
+  /** Whether a principal may see an island. */
+  allows(principal: Principal | null, { name, island: { scope } }: HostedIsland): boolean {
+    try {
+      return this.#options.authorize({ principal, island: name, scope }) === true;
+    } catch (error) {
+      this.#options.onFailure(error, "authorize");
+      return false;
+    }
+  }
+
+  /** Whether a principal may go on to see an instance, with what it reads. */
+  allowsMore(principal: Principal | null, { hosted, readScopes }: LiveInstance): boolean {
+    return this.allows(principal, hosted) &&
+      [...readScopes].every((scope) => this.sync?.mayRead(principal, scope) ?? false);
+  }
+
+  /** A page asks for an island: resumes it, or gets it anew. */
+  openView(session: LiveUiSession, request: UiRequest & { readonly kind: "open" }): void {
+    const { target, island: name, token, seq, table, url } = request;
+    const before = session.views.get(target);
+    if (before !== undefined) this.closeView(before);
+    const found = this.#islands.get(name);
+    if (found === undefined) throw new DriftlessError("not_found", "Cannot find the island");
+    const { principal } = session;
+    if (!this.allows(principal, found)) throw forbidden();
+    const tab = this.#tab(token, principal);
+    const instance = this.#instance(found, tab, principal, url);
+    if (!this.allowsMore(principal, instance)) throw forbidden();
+    this.runner.flush();
+    const view = new LiveView(session, target, instance, tab, { url, table });
+    session.views.set(target, view);
+    instance.views.add(view);
+    this.#holders.attached(tab);
+    this.#holders.attached(instance.holder);
+    const isNew = tab.rendered.delete(name);
+    const isSame = token === instance.token(tab) && table === found.program.table.hash;
+    if (isSame && instance.after(seq) !== null) view.adopted(seq);
+    this.runner.deliver(view);
+    if (isSame && isNew) this.runner.say(view, () => view.complete());
+    this.runner.lifecycle(instance, "connected", view);
+  }
+
+  /** A page does not show an island any more. */
+  closeView(view: LiveView): void {
+    const { session, instance, tab, target } = view;
+    if (view.isClosed) return;
+    view.close();
+    session.views.delete(target);
+    instance.views.delete(view);
+    this.runner.lifecycle(instance, "disconnected", view);
+    this.#holders.detached(instance.holder);
+    this.#holders.detached(tab);
+  }
+
+  /** The connection is gone. */
+  left(session: LiveUiSession): void {
+    this.#sessions.delete(session);
+    this.#stirred.delete(session);
+  }
+
+  /** The session is to be looked at with the next turn. */
+  soon(session: LiveUiSession): void {
+    this.#stirred.add(session);
+    this.wake(0);
+  }
+
+  /** Tells every other instance that wants to hear it. */
+  broadcast(from: LiveInstance, event: string, data: Json): void {
+    this.runner.broadcast(from, this.#instances, [event, data]);
+  }
+
+  /** Calls a function of a page; the patches of the handler that calls are there before it. */
+  ask(view: LiveView, name: string, args: readonly Json[]): Promise<Json> {
+    const { call, result } = view.session.calls.add(this.now());
+    this.#call(view, call, name, args);
+    this.soon(view.session);
+    return result;
+  }
+
+  /** The same, without an answer. */
+  tell(view: LiveView, name: string, args: readonly Json[]): void {
+    this.#call(view, 0, name, args);
+  }
+
+  #call(view: LiveView, call: number, name: string, args: readonly Json[]): void {
+    const { session, target } = view;
+    const message = { kind: SERVER_JSCALL, target, call, name, args: JSON.stringify(args) };
+    this.runner.say(view, () => session.send(writeUiMessage(message)));
+  }
+
+  /** The holder of a page, by what the page resumes with. */
+  #tab(token: string, principal: Principal | null): Holder {
+    const [session = ""] = token.split(".");
+    const owner = principal?.id ?? "";
+    return this.#holders.tab(session, owner) ?? this.#holders.newTab(owner);
+  }
+
+  /** The instance that a page is to show. */
+  #instance(
+    found: HostedIsland,
+    tab: Holder,
+    principal: Principal | null,
+    url: string,
+  ): LiveInstance {
+    const holder = this.#holderOf(found, tab, principal);
+    const known = holder.instances.get(found.name);
+    if (known !== undefined) {
+      known.visited(principal, url);
+      return known;
+    }
+    const { random, onFailure } = this.#options;
+    const instance: LiveInstance = new LiveInstance(found, holder, random, {
+      context: () => new EventContext(this, instance, this.runner.caller),
+      changed: () => this.runner.changed(instance),
+      failed: (error, where) => onFailure(error, `island ${found.name}: ${where}`),
+    });
+    instance.visited(principal, url);
+    try {
+      instance.mount();
+    } catch (error) {
+      this.collections?.left(instance);
+      throw error;
+    }
+    holder.instances.set(found.name, instance);
+    holder.saved.delete(found.name);
+    this.#instances.add(instance);
+    this.runner.shared.add(instance);
+    this.#holders.changed(holder);
+    return instance;
+  }
+
+  #holderOf({ island }: HostedIsland, tab: Holder, principal: Principal | null): Holder {
+    if (island.scope === "global") return this.#holders.global();
+    return island.scope === "user" && principal !== null ? this.#holders.user(principal.id) : tab;
+  }
+
+  /** Nobody comes back to an instance. */
+  #ended(instance: LiveInstance): void {
+    this.runner.ended(instance);
+    this.collections?.left(instance);
+    this.#instances.delete(instance);
+  }
+}
