@@ -383,7 +383,7 @@ Deno.test("frames that are no messages are reported, and the server is left alon
     new Uint8Array([0xff, 0xff, 0xff]),
     new Uint8Array(),
     good.slice(0, -1),
-    encodeUp(0, { kind: "reconcile", body: new Uint8Array() }),
+    encodeUp(0, { kind: "ui", body: new Uint8Array() }),
     "text",
   ];
   for (const frame of frames) {
