@@ -82,6 +82,7 @@ export {
   collection,
   type Collections,
   defineApp,
+  type Islands,
   type MutationArgs,
   type MutatorCall,
   type MutatorContext,

@@ -71,6 +71,22 @@ export function admit(request: Request, admission: Admission): Admitted {
 }
 
 /**
+ * Who opens a page. The address bar and links send no origin: what a page shows is for its reader alone,
+ * so the cookie counts where a browser shows the page itself, and nobody is kept out by a bad one.
+ */
+export async function identifyVisitor(request: Request, admission: Admission): Promise<Identity> {
+  const { origin } = admit(request, admission);
+  const use = request.headers.get("sec-fetch-dest") ?? "document";
+  const own = use === "document" ? new URL(request.url).origin : null;
+  try {
+    return await admission.authenticate(request, { origin: origin ?? own });
+  } catch (error) {
+    if (error instanceof DriftlessError) return ANONYMOUS;
+    throw error;
+  }
+}
+
+/**
  * An `authenticate` for JSON Web Tokens (HS256) that are signed with a secret of at least 32
  * characters. A token comes as `Authorization: Bearer TOKEN`, or in the cookie that `POST /_session`
  * sets; its `sub` is the principal's id.

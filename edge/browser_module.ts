@@ -29,6 +29,7 @@ export interface BrowserModule {
 export const BROWSER_PACKAGES: Readonly<Record<string, string>> = {
   "@driftless/driftless": "/_driftless/client.js",
   "@driftless/driftless/sync": "/_driftless/sync.js",
+  "@driftless/driftless/ui": "/_driftless/ui.js",
   "valibot": "/_driftless/valibot.js",
 };
 

@@ -4,16 +4,16 @@
  *     POST /_sync/push, /_sync/pull, /_sync/snapshot   sync over HTTP
  *     POST /_sync/reconcile                            what differs, and nothing else
  *     POST /_live/ticket, then GET /_live?ticket=…     sync over one WebSocket
+ *     POST /_live/upload, GET /_live/table/HASH        files for islands, and what their pages load
  *     POST and DELETE /_session                        a token into a cookie, and out of it
  *     GET  /healthz                                    is it well
- *     GET  everything else                             the app's own pages
+ *     GET  everything else                             the app's own pages, with islands in them
  *
  * HTTP requests and WebSocket upgrades pass the same admission: host, origin, identity.
  */
 import { type Context, Hono } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
-import { secureHeaders } from "hono/secure-headers";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AnyApp } from "../core/app.ts";
 import { DriftlessError, ERROR_STATUS } from "../core/errors.ts";
@@ -26,17 +26,22 @@ import { SyncServer } from "../core/server.ts";
 import type { Store } from "../core/store.ts";
 import { upgradeStore, VersionError } from "../core/upgrade.ts";
 import { type Admission, admit } from "./admission.ts";
+import { DATA_HEADERS, holds, json, notFound, pageHeaders } from "./answers.ts";
 import { discardBody, readBody, readBytes } from "./body.ts";
 import { Committer } from "./committer.ts";
 import { compressed, compressedIfSmaller } from "./compression.ts";
 import { COOKIE_NAME, type Identity } from "./identity.ts";
-import { LiveHub, publicError, SWEEP_MS } from "./live.ts";
+import type { Templates } from "./island_templates.ts";
+import { callerOf, LiveHub, publicError, SWEEP_MS } from "./live.ts";
+import { IMMUTABLE, LiveUi, TABLE_PATH } from "./live_ui.ts";
 import { errorText, type Log } from "./log.ts";
 import { type Rate, RateLimitedError, RateLimiter } from "./rate.ts";
 import { countWork } from "./reconcile_rate.ts";
 import type { Peer, Upgrade } from "./socket.ts";
+import type { IslandStates } from "./sqlite_islands.ts";
 import { SyncDoors } from "./sync_doors.ts";
 import { Tickets } from "./tickets.ts";
+import { UPLOAD_HEADER } from "./ui_uploads.ts";
 
 /** A page or another file that the handler serves. */
 export interface Asset {
@@ -60,6 +65,10 @@ export interface HandlerOptions extends Admission {
   readonly assets?: Readonly<Record<string, Asset>>;
   /** Finds further files by path. */
   readonly pages?: (path: string) => Promise<Asset | undefined>;
+  /** Templates of islands that are in files. */
+  readonly templates?: Templates;
+  /** Keeps the state of islands when the handler ends; without it they begin anew. */
+  readonly islandStates?: IslandStates;
   /** Calls back after the input that is waiting now has been read. @default {setTimeout} */
   readonly defer?: (work: () => void) => void;
 }
@@ -96,6 +105,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   "/_sync/snapshot": ["POST"],
   "/_sync/reconcile": ["POST"],
   "/_live/ticket": ["POST"],
+  "/_live/upload": ["POST"],
   [LIVE_PATH]: ["GET"],
   "/_session": ["POST", "DELETE"],
 };
@@ -136,6 +146,7 @@ type Env = { Bindings: { peer: Peer } };
  *
  * @throws {DriftlessError} `upgrade_required` when the rows are of a newer version, `invalid_record`
  *   when a migration or a schema refuses one; the store is as it was
+ * @throws {TypeError} and `TemplateError` or `TemplateErrors` when an island cannot be used
  */
 export function createHandler(app: AnyApp, options: HandlerOptions): Handler {
   return new AppHandler(app, options);
@@ -147,6 +158,7 @@ class AppHandler implements Handler {
   readonly #committer: Committer;
   readonly #doors: SyncDoors;
   readonly #live: LiveHub;
+  readonly #ui: LiveUi | undefined;
   readonly #tickets: Tickets;
   readonly #ticketRate: RateLimiter;
   readonly #routes: Hono<Env>;
@@ -176,20 +188,23 @@ class AppHandler implements Handler {
       committed: (commits) => this.#live.committed(commits),
     });
     const mutationRate = new RateLimiter(MUTATION_RATE, now);
-    const spend = ({ principal }: Identity, count: number) =>
+    const spend = ({ principal }: Pick<Identity, "principal">, count: number) =>
       principal === null ? 0 : mutationRate.take(principal.id, count);
     const spendWork = countWork(now);
-    const parts = { server: this.#server, committer: this.#committer, spend, spendWork };
-    this.#doors = new SyncDoors({ ...parts, open: options.open });
-    this.#live = new LiveHub({ ...parts, log, now });
     const random = {
       bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
     };
+    const parts = { server: this.#server, committer: this.#committer, spend, spendWork };
+    this.#doors = new SyncDoors({ ...parts, open: options.open });
+    this.#ui = Object.keys(app.islands).length === 0
+      ? undefined
+      : new LiveUi({ ...options, ...parts, app, random, now, admission: options });
+    this.#live = new LiveHub({ ...parts, ui: this.#ui, log, now });
     this.#tickets = new Tickets(random, now);
     this.#ticketRate = new RateLimiter(TICKET_RATE, now);
     this.#routes = this.#createRoutes();
     this.#timers = [
-      setInterval(() => this.#live.sweep(), SWEEP_MS),
+      setInterval(() => this.#sweep(), SWEEP_MS),
       setInterval(() => this.#trim(), TRIM_MS),
     ];
   }
@@ -205,8 +220,10 @@ class AppHandler implements Handler {
       const url = new URL(request.url);
       if (url.pathname !== LIVE_PATH) throw notFound();
       admit(request, this.#options);
-      if (this.#live.isFull) throw new DriftlessError("unavailable", "The server is full");
       const identity = this.#tickets.redeem(url.searchParams.get("ticket"));
+      if (!this.#live.hasRoomFor(identity, peer.remoteAddress)) {
+        throw new DriftlessError("unavailable", "The server is full");
+      }
       await Promise.resolve();
       return { accept: (socket) => this.#live.accept(socket, identity) };
     } catch (error) {
@@ -216,11 +233,13 @@ class AppHandler implements Handler {
 
   noticeForeignCommits(): void {
     this.#live.catchUp();
+    this.#ui?.noticeForeignCommits();
   }
 
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
     this.#live.close();
+    this.#ui?.close();
   }
 
   #createRoutes(): Hono<Env> {
@@ -229,7 +248,7 @@ class AppHandler implements Handler {
     const forPages = cors({
       origin: (origin) => origins.includes(origin) ? origin : null,
       allowMethods: ["GET", "POST", "DELETE"],
-      allowHeaders: ["authorization", "content-type"],
+      allowHeaders: ["authorization", "content-type", UPLOAD_HEADER],
       exposeHeaders: ["retry-after"],
       credentials: true,
     });
@@ -263,13 +282,15 @@ class AppHandler implements Handler {
     });
     routes.post("/_live/ticket", async (c) => {
       const identity = await this.#identify(c);
-      // Behind a proxy all have one address, so whoever has a name is counted by it.
-      const { principal } = identity;
-      const key = principal === null ? c.env.peer.remoteAddress : `principal ${principal.id}`;
-      const wait = this.#ticketRate.take(key);
+      const wait = this.#ticketRate.take(callerOf(identity, c.env.peer.remoteAddress));
       if (wait > 0) throw new RateLimitedError("Cannot give out so many tickets", wait);
       const ticket = this.#tickets.issue(identity);
       return json(JSON.stringify({ ticket, app_version: this.#server.appVersion }));
+    });
+    routes.post("/_live/upload", async (c) => {
+      if (this.#ui === undefined) throw notFound();
+      const { received, done } = await this.#ui.uploads.receive(c.req.raw);
+      return json(JSON.stringify({ received, done }));
     });
     routes.post("/_session", async (c) => await this.#signIn(c));
     // Whoever asks: a cookie whose token has expired must be able to go.
@@ -313,9 +334,10 @@ class AppHandler implements Handler {
     const { assets = {}, pages } = this.#options;
     const { method } = request;
     const path = new URL(request.url).pathname;
-    const asset = Object.hasOwn(assets, path) ? assets[path] : await pages?.(path);
-    const page = asset === undefined ? undefined : PAGE_METHODS;
-    const methods = Object.hasOwn(METHODS, path) ? METHODS[path] : page;
+    const asset = (Object.hasOwn(assets, path) ? assets[path] : await pages?.(path)) ??
+      this.#ui?.asset(path);
+    const usual = asset === undefined ? undefined : PAGE_METHODS;
+    const methods = Object.hasOwn(METHODS, path) ? METHODS[path] : usual;
     if (methods === undefined) throw notFound();
     const allow = methods.join(", ");
     if (method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
@@ -327,7 +349,13 @@ class AppHandler implements Handler {
       const error = new DriftlessError("method_not_allowed", `Cannot ${method} this path`);
       return this.#failure(error, peer, { allow });
     }
-    const headers = { "content-type": asset.type, etag: asset.etag, "cache-control": "no-cache" };
+    const page = await this.#ui?.page(request, asset, peer);
+    if (page !== undefined) {
+      const headers = { "content-type": asset.type, "cache-control": "no-store" };
+      return compressed(request, new Response(page, { headers }));
+    }
+    const caching = path.startsWith(TABLE_PATH) ? IMMUTABLE : "no-cache";
+    const headers = { "content-type": asset.type, etag: asset.etag, "cache-control": caching };
     if (holds(request, asset.etag)) return new Response(null, { status: 304, headers });
     return compressed(request, new Response(asset.body, { headers }));
   }
@@ -345,50 +373,19 @@ class AppHandler implements Handler {
     return json(JSON.stringify(body), ERROR_STATUS[code] as ContentfulStatusCode, headers);
   }
 
+  #sweep(): void {
+    this.#live.sweep();
+    this.#ui?.uploads.sweep();
+  }
+
   #trim(): void {
-    const { log } = this.#options;
+    const { log, islandStates } = this.#options;
     try {
+      islandStates?.trim();
       const changes = this.#server.trim();
       if (changes > 0) log.info("log trimmed", { changes });
     } catch (error) {
       log.error("trim failed", { error: errorText(error) });
     }
   }
-}
-
-/** For answers that are data. */
-const DATA_HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
-
-/** For pages; the doors answer data, and their answers stay small. */
-const pageHeaders = secureHeaders({
-  contentSecurityPolicy: {
-    defaultSrc: ["'self'"],
-    // The client's kernel is WebAssembly, which a page may only compile with this.
-    scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
-    baseUri: ["'none'"],
-    frameAncestors: ["'none'"],
-    objectSrc: ["'none'"],
-  },
-  strictTransportSecurity: false,
-});
-
-function json(
-  body: string | ReadableStream<Uint8Array>,
-  status: ContentfulStatusCode = 200,
-  headers: Record<string, string> = {},
-): Response {
-  return new Response(body as BodyInit, {
-    status,
-    headers: { "content-type": "application/json", ...DATA_HEADERS, ...headers },
-  });
-}
-
-/** Whether the caller has this version already. */
-function holds(request: Request, etag: string): boolean {
-  const held = (request.headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim());
-  return held.includes("*") || held.some((tag) => tag.replace(/^W\//, "") === etag);
-}
-
-function notFound(): DriftlessError {
-  return new DriftlessError("not_found", "There is nothing at this path");
 }

@@ -104,7 +104,11 @@ function vendored(file: string, assets: InitOptions["assets"]): Source {
     ? `${quoted(process.execPath)} run ${"Bun" in globalThis ? "" : "-A "}${quoted(file)}`
     : quoted(process.execPath);
   const start = `${program} serve app.ts --watch`;
-  const packages = { [PACKAGE]: "client.js", valibot: "valibot.js" };
+  const packages = {
+    [PACKAGE]: "client.js",
+    [`${PACKAGE}/ui`]: "ui.js",
+    valibot: "valibot.js",
+  };
   const imports: Record<string, string> = {};
   const vendor: Record<string, string> = {};
   for (const [name, path] of Object.entries(packages)) {

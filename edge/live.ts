@@ -7,8 +7,10 @@ import { CommitPoke } from "../core/poke.ts";
 import { PresenceRooms } from "../core/presence.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
 import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
+import { Alarm } from "./alarm.ts";
 import type { Committer, Decided } from "./committer.ts";
 import type { Identity } from "./identity.ts";
+import type { LiveUi, UiPeer } from "./live_ui.ts";
 import { errorText, type Log } from "./log.ts";
 import { Outbox } from "./outbox.ts";
 import { type Rate, RateLimitedError, RateLimiter } from "./rate.ts";
@@ -17,6 +19,8 @@ import type { Socket, SocketHandlers } from "./socket.ts";
 
 /** Live connections in all. */
 export const CONNECTIONS_MAX = 10_000;
+/** Live connections of one caller, by name or else by address: nobody takes all places. */
+export const CALLER_CONNECTIONS_MAX = CONNECTIONS_MAX / 2;
 /** A connection that says nothing for this long is dead, in milliseconds; clients ping more often. */
 export const SILENCE_MS_MAX = 45_000;
 /** How often connections are looked over: silence, expiry, access, in milliseconds. */
@@ -42,6 +46,8 @@ interface Connection {
   readonly outbox: Outbox;
   readonly identity: Identity;
   readonly scopes: Set<string>;
+  /** Its half of the live UI, once it speaks of that. */
+  ui: UiPeer | undefined;
   heardAt: number;
   undecided: number;
 }
@@ -57,6 +63,8 @@ export interface LiveHubOptions {
   readonly spend: (identity: Identity, mutations: number) => number;
   /** Counts the work of a caller's exchanges; returns how long to wait for more, in milliseconds. */
   readonly spendWork: SpendWork;
+  /** The islands; undefined for an app that has none. */
+  readonly ui: LiveUi | undefined;
 }
 
 /** Every live connection of one process. */
@@ -64,6 +72,8 @@ export class LiveHub {
   readonly #options: LiveHubOptions;
   readonly #connections = new Set<Connection>();
   readonly #rooms = new Map<string, Set<Connection>>();
+  /** How many connections each caller has. */
+  readonly #callers = new Map<string, number>();
   /** Answers of the commit that is being told. */
   readonly #unsent = new Set<Acks>();
   readonly #presence: PresenceRooms;
@@ -86,6 +96,12 @@ export class LiveHub {
     return this.#connections.size >= CONNECTIONS_MAX;
   }
 
+  /** Whether this caller may have a further connection. */
+  hasRoomFor(identity: Identity, address: string): boolean {
+    const count = this.#callers.get(callerOf(identity, address)) ?? 0;
+    return !this.isFull && count < CALLER_CONNECTIONS_MAX;
+  }
+
   /** Takes a socket in. */
   accept(socket: Socket, identity: Identity): SocketHandlers {
     const { log, now } = this.#options;
@@ -102,10 +118,12 @@ export class LiveHub {
       outbox,
       identity,
       scopes: new Set(),
+      ui: undefined,
       heardAt: now(),
       undecided: 0,
     };
     this.#connections.add(connection);
+    this.#countCaller(connection, 1);
     return {
       message: (bytes) => {
         connection.heardAt = now();
@@ -120,6 +138,7 @@ export class LiveHub {
       drained: () => {
         outbox.drained();
         this.#presence.nudge();
+        connection.ui?.drained();
       },
       closed: () => this.#leave(connection),
     };
@@ -130,6 +149,7 @@ export class LiveHub {
     // Answers first: who sees the effects of its own mutation before the answer would show them twice.
     for (const acks of this.#unsent) acks.flush();
     this.#unsent.clear();
+    this.#options.ui?.committed(commits);
     for (const { scope, changes, root } of commits) {
       const poke = new CommitPoke(changes, root);
       this.#tell(scope, (session) => session.committed(scope, poke));
@@ -157,6 +177,7 @@ export class LiveHub {
       if (heardAt < silentSince) socket.terminate();
       else if (identity.expires <= Date.now()) socket.close(CLOSE_EXPIRED, "unauthenticated");
       else session.recheck();
+      connection.ui?.recheck();
       this.#leaveRooms(connection, session.scopes());
     }
   }
@@ -189,11 +210,32 @@ export class LiveHub {
           }),
         publish: (scope, topic, data) => this.publish(scope, topic, data),
         joined: (scope) => this.#join(own(), scope),
+        ui: (body) => this.#showed(own(), body),
         isReady: () => outbox.isEmpty,
         spend: (work) => spendWork(identity, address, work),
       },
     });
     return session;
+  }
+
+  /** Hands a message on to the islands. */
+  #showed(connection: Connection, body: Uint8Array): void {
+    const { ui } = this.#options;
+    if (ui === undefined) throw new DriftlessError("not_found", "This app has no islands");
+    const { socket, outbox, identity, session } = connection;
+    connection.ui ??= ui.open({
+      principal: identity.principal,
+      send: (bytes) => outbox.send(bytes),
+      isReady: () => outbox.isEmpty,
+      close: (code) => socket.close(CLOSE_POLICY, code),
+    });
+    try {
+      connection.ui.received(body);
+    } catch (error) {
+      const reason = publicError(error, this.#options.log);
+      session.fail(0, reason);
+      socket.close(CLOSE_POLICY, reason.code);
+    }
   }
 
   #push(
@@ -249,8 +291,16 @@ export class LiveHub {
   #leave(connection: Connection): void {
     connection.outbox.close();
     connection.session.closed();
-    this.#connections.delete(connection);
+    connection.ui?.closed();
+    if (this.#connections.delete(connection)) this.#countCaller(connection, -1);
     this.#leaveRooms(connection, NO_SCOPES);
+  }
+
+  #countCaller({ identity, socket }: Connection, step: number): void {
+    const caller = callerOf(identity, socket.remoteAddress);
+    const count = (this.#callers.get(caller) ?? 0) + step;
+    if (count > 0) this.#callers.set(caller, count);
+    else this.#callers.delete(caller);
   }
 
   /** Leaves the rooms in which the connection has no channel any more. */
@@ -262,36 +312,6 @@ export class LiveHub {
       room?.delete(connection);
       if (room?.size === 0) this.#rooms.delete(scope);
     }
-  }
-}
-
-/** Calls back once after the shortest of the waits that were asked for. */
-class Alarm {
-  readonly #now: () => number;
-  readonly #ring: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #due = Infinity;
-
-  constructor(now: () => number, ring: () => void) {
-    this.#now = now;
-    this.#ring = ring;
-  }
-
-  set(afterMs: number): void {
-    const due = this.#now() + afterMs;
-    if (due >= this.#due) return;
-    this.#due = due;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#due = Infinity;
-      this.#ring();
-    }, afterMs);
-  }
-
-  /** Never calls back any more. */
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#due = -Infinity;
   }
 }
 
@@ -324,6 +344,11 @@ class Acks {
     for (const [channel, results] of this.#waiting) this.#send(channel, results);
     this.#waiting.clear();
   }
+}
+
+/** Whom limits count: behind a proxy all have one address, so whoever has a name is counted by it. */
+export function callerOf({ principal }: Identity, address: string): string {
+  return principal === null ? address : `principal ${principal.id}`;
 }
 
 /** What a caller may know about a failure; the rest goes to the log. */

@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly assets?: HandlerOptions["assets"];
   /** As {@linkcode HandlerOptions.pages}. */
   readonly pages?: HandlerOptions["pages"];
+  /** As {@linkcode HandlerOptions.templates}. */
+  readonly templates?: HandlerOptions["templates"];
   /** Opens the file; the built-in driver unless given. */
   readonly openDatabase?: (path: string) => SqlDatabase;
   /** Signs tokens. Without it the server is open, and only on loopback. */
@@ -119,6 +121,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       defer: setImmediate,
       ...(options.assets === undefined ? {} : { assets: options.assets }),
       ...(options.pages === undefined ? {} : { pages: options.pages }),
+      ...(options.templates === undefined ? {} : { templates: options.templates }),
+      islandStates: store.islands,
     });
     const listener = await listen(options, handler).catch((cause) => {
       const reason = isTaken(cause) ? "the port is taken" : errorText(cause);

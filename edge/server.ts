@@ -33,10 +33,14 @@
 export { type Admission, type Admitted, bySecret, openToAll } from "./admission.ts";
 export { type Asset, createHandler, type Handler, type HandlerOptions } from "./handler.ts";
 export type { Identity } from "./identity.ts";
+export { readTemplates, type Templates } from "./island_templates.ts";
+export type { PartialSource } from "../ui/partials.ts";
+export type { IslandStorage } from "../ui/live_holder.ts";
 export { createLog, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { type RunningServer, serve, type ServeOptions } from "./serve.ts";
 export type { Peer, Socket, SocketHandlers, Upgrade } from "./socket.ts";
 export type { SqlDatabase, SqlInput, SqlOutput, SqlRow, SqlStatement } from "./sql.ts";
+export type { IslandStates } from "./sqlite_islands.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
 export type { Principal } from "../core/app.ts";
 export { DriftlessError, type ErrorCode } from "../core/errors.ts";

@@ -19,6 +19,7 @@ import type {
   StoredRow,
 } from "../core/store.ts";
 import type { CheckedDatabase } from "./sql.ts";
+import { type IslandStates, SqliteIslands } from "./sqlite_islands.ts";
 import { checkScopeNumber } from "./sqlite_nodes.ts";
 import type { SqliteSnapshots } from "./sqlite_snapshots.ts";
 import {
@@ -53,6 +54,7 @@ const NO_HEAD: LogHead = Object.freeze({ cursor: 0, floor: 0, time: 0 });
 /** The store on a connection that is set up, to a file that has the newest schema. */
 export class SqliteFile implements Store {
   readonly epoch: string;
+  readonly islands: IslandStates;
   readonly #db: CheckedDatabase;
   readonly #reads: Reads;
   readonly #writes: Writes;
@@ -73,6 +75,7 @@ export class SqliteFile implements Store {
     this.#writes = prepareWrites(db);
     this.#snapshots = snapshots;
     this.#trees = new SqliteTrees(kernel, this.#reads, this.#writes, building);
+    this.islands = new SqliteIslands(db);
     this.epoch = String(db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.value);
   }
 

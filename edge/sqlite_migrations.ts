@@ -91,6 +91,17 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX tombstones;
   CREATE INDEX written ON rows (scope, live, cursor);
   `,
+  `
+  CREATE TABLE island_states (
+    key TEXT NOT NULL PRIMARY KEY,
+    saved INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    text TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX island_states_saved ON island_states (saved, key);
+  CREATE INDEX island_states_expires ON island_states (expires);
+  `,
 ];
 
 /**

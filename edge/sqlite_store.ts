@@ -12,6 +12,7 @@ import type { Store } from "../core/store.ts";
 import { kernelSync } from "../wasm/kernel.ts";
 import { closingOnFailure, openChecked, openSqlite, type SqlDatabase } from "./sql.ts";
 import { SqliteFile } from "./sqlite_file.ts";
+import type { IslandStates } from "./sqlite_islands.ts";
 import { migrate } from "./sqlite_migrations.ts";
 import { configure } from "./sqlite_settings.ts";
 import { SqliteSnapshots } from "./sqlite_snapshots.ts";
@@ -20,6 +21,8 @@ import { SqliteSnapshots } from "./sqlite_snapshots.ts";
 export interface SqliteStore extends Store {
   /** Another number than before when somebody else has written the file meanwhile. */
   dataVersion(): number;
+  /** The state of islands, which outlives the process. */
+  readonly islands: IslandStates;
 }
 
 /** What may differ from the defaults. */

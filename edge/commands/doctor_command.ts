@@ -1,7 +1,9 @@
 /** `driftless doctor`: says what is well, what may go wrong, and what is broken. */
 import process from "node:process";
+import type { AnyApp } from "../../core/app.ts";
 import { examine, worst } from "../doctor.ts";
 import type { Finding } from "../doctor_data.ts";
+import { compileIslands, readTemplates, templateFolderOf } from "../island_templates.ts";
 import { loadApp } from "../load_app.ts";
 import { ProgressBar } from "../progress_bar.ts";
 import { loadSqliteDriver, SQLITE_DRIVERS } from "../sqlite_driver.ts";
@@ -19,7 +21,7 @@ export const doctorCommand: Command = {
 One line for each thing that was looked at: ok, warn or fail, and what to do. It changes nothing, and
 a server may be running. The data file: permissions, room on the disk, SQLite's integrity check, the
 versions of schema and app, logs without gaps, rows that fit the log. The machine: versions, port,
-clock, secret. APP: whether it loads.`,
+clock, secret. APP: whether it loads, and the templates of its islands.`,
   options: {
     json: { help: "the findings as one JSON object" },
     host: { value: "HOST", help: "where the server is to listen", initial: "127.0.0.1" },
@@ -51,7 +53,7 @@ async function runDoctor({ operands: [file], values, program }: Call): Promise<n
         hostname: values.text("host"),
         port,
         secret: process.env.DRIFTLESS_SECRET ?? "",
-        loadApp: file === undefined ? undefined : () => loadApp(file),
+        loadApp: file === undefined ? undefined : () => loadWhole(file),
         now: Date.now(),
         progress: (done, total) => bar.show(done, total),
         signal,
@@ -67,6 +69,12 @@ async function runDoctor({ operands: [file], values, program }: Call): Promise<n
     values.has("json") ? `${JSON.stringify({ level, findings }, null, 2)}\n` : linesOf(findings),
   );
   return STATUS[level];
+}
+
+async function loadWhole(file: string): Promise<AnyApp> {
+  const app = await loadApp(file);
+  compileIslands(app.islands, await readTemplates(templateFolderOf(file)));
+  return app;
 }
 
 function linesOf(findings: readonly Finding[]): string {

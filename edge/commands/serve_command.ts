@@ -2,6 +2,8 @@
 import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import type { AnyApp } from "../../core/app.ts";
+import { withRootPage } from "../island_pages.ts";
+import { compileIslands, readTemplates, templateFolderOf } from "../island_templates.ts";
 import { watchFolder, type Watching, withReload } from "../live_reload.ts";
 import { loadApp } from "../load_app.ts";
 import { createLog, errorText, type Log } from "../log.ts";
@@ -33,7 +35,8 @@ export const serveCommand: Command = {
   about: `
 APP is a TypeScript or JavaScript file whose default export is what defineApp returns. What it imports
 from "@driftless/driftless" and "valibot" the program has inside. Pages are the files of the folder
-"public"; browsers get TypeScript without its types, and the app file at its own name.
+"public"; browsers get TypeScript without its types, and the app file at its own name. Templates of
+islands are in the folder "templates": what is wrong with one keeps the server from starting.
 
 DRIFTLESS_SECRET signs tokens; without it only this machine is let in, and may do everything.
 SIGINT and SIGTERM end the server: requests are finished, the data file is closed, status 0.`,
@@ -78,18 +81,22 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   }
   const app = file === undefined ? program.demo.app : await loadApp(file);
   const boot = crypto.randomUUID().slice(0, 8);
-  const edition = { number: 1 };
+  const edition = { number: 1, app };
   const folder = file === undefined ? undefined : values.optional("static") ?? pageFolderOf(file);
   if (file !== undefined) {
     settings.assets = forApps(settings.assets);
-    const pages = createPages({ app: file, folder }, log);
+    settings.templates = await readTemplates(templateFolderOf(file));
+    const pages = withRootPage(createPages({ app: file, folder }, log), () => edition.app);
     settings.pages = isWatched ? withReload(pages, () => `${boot}-${edition.number}`) : pages;
   }
   surviveApp(log);
   const serving = { server: await serve({ ...settings, app }), app };
   greet(serving, { program, data: settings.data, folder, isWatched });
   const watching = isWatched && file !== undefined
-    ? watchAll(serving, settings, { app: file, folder }, () => edition.number++)
+    ? watchAll(serving, settings, { app: file, folder }, () => {
+      edition.number++;
+      edition.app = serving.app;
+    })
     : [];
   const signal = await stopSignal();
   process.stderr.write(`driftless: ${signal}, stopping\n`);
@@ -155,8 +162,10 @@ function watchAll(
   const isPage = (name: string) => pages !== undefined && join(home, name).startsWith(pages);
   const watching = [
     watchFolder(home, async (names) => {
-      // The server has no part in pages.
-      if (names.every(isPage) || await follow(serving, settings, app, names)) changed();
+      // The server has no part in pages, and pages have none in templates.
+      if (names.every(isPage) || await follow(serving, settings, app, names)) {
+        if (!names.every(isTemplate)) changed();
+      }
     }),
   ];
   if (pages?.startsWith(home + sep) === false) {
@@ -172,15 +181,20 @@ async function follow(
   file: string,
   names: readonly string[],
 ): Promise<boolean> {
-  let app: AnyApp;
+  let { app } = serving;
+  const before = settings.templates ?? {};
+  let templates = before;
   try {
-    app = await loadApp(file, true);
+    if (!names.every(isTemplate)) app = await loadApp(file, true);
+    templates = await readTemplates(templateFolderOf(file));
+    compileIslands(app.islands, templates);
   } catch (error) {
     process.stderr.write(
       `driftless: ${textOf(error)}; the server goes on with the app as it was\n`,
     );
     return false;
   }
+  settings.templates = templates;
   const port = Number(new URL(serving.server.url).port || 80);
   await serving.server.stop(FOLLOW_MS_MAX);
   try {
@@ -192,6 +206,7 @@ async function follow(
     process.stderr.write(
       `driftless: ${textOf(error)}; the server goes on with the app as it was\n`,
     );
+    settings.templates = before;
     serving.server = await serve({ ...settings, port, app: serving.app }).catch((again) => {
       process.stderr.write(`driftless: ${textOf(again)}\n`);
       process.exit(FAILED);
@@ -204,6 +219,11 @@ async function follow(
 function forApps(assets: ServeOptions["assets"]): NonNullable<ServeOptions["assets"]> {
   const own = Object.entries(assets ?? {}).filter(([path]) => path.startsWith("/_driftless/"));
   return Object.fromEntries(own);
+}
+
+/** Whether a file beside the app is a template: the state of islands outlives its edits, and pages stay. */
+function isTemplate(name: string): boolean {
+  return /^templates[\\/].+\.html$/.test(name);
 }
 
 function textOf(error: unknown): string {

@@ -259,7 +259,11 @@ Deno.test("a preflight of a listed origin is granted what the client needs, and 
     assertEquals([response.status, await response.text()], [204, ""]);
     const list = (name: string) => response.headers.get(name)?.toLowerCase().split(/,\s*/).sort();
     assertEquals(list("access-control-allow-origin"), [ORIGIN]);
-    assertEquals(list("access-control-allow-headers"), ["authorization", "content-type"]);
+    assertEquals(list("access-control-allow-headers"), [
+      "authorization",
+      "content-type",
+      "x-upload-ticket",
+    ]);
     assertEquals(list("access-control-allow-methods"), ["delete", "get", "post"]);
   }));
 

@@ -39,12 +39,14 @@ Deno.test("an app from an executable passes its own tests without any network", 
       ...TODO_FILES,
       "vendor/client.js",
       "vendor/reconcile.js",
+      "vendor/ui.js",
       "vendor/valibot.js",
     ]);
     const { imports, links } = await configOf(report.folder);
     assertEquals(links, undefined);
     assertEquals(imports, {
       "@driftless/driftless": "./vendor/client.js",
+      "@driftless/driftless/ui": "./vendor/ui.js",
       "valibot": "./vendor/valibot.js",
     });
     const tests = await deno(report.folder, "test", "--no-check", "--no-remote", "--no-npm", "-A");

@@ -505,7 +505,7 @@ async function withHub(options: HubOptions, test: (hub: Hub) => Promise<void>): 
   const { spend = () => 0 } = options;
   const clock = () => now;
   const spendWork = countWork(clock);
-  const hub = new LiveHub({ server, committer, log, now: clock, spend, spendWork });
+  const hub = new LiveHub({ server, committer, log, now: clock, spend, spendWork, ui: undefined });
   const listener = await listenNode({
     hostname: "127.0.0.1",
     port: 0,

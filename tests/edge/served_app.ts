@@ -27,6 +27,8 @@ export interface DoorOptions extends Partial<Omit<HandlerOptions, "log">> {
   readonly authorize?: Authorize;
   /** Whether tokens count; otherwise everyone may do everything. */
   readonly signed?: boolean;
+  /** @default {todoApp} */
+  readonly app?: AnyApp;
 }
 
 /** An app behind its doors. */
@@ -197,10 +199,10 @@ export function rootText(store: Store, scope = "_default"): string {
 }
 
 function createDoors(options: DoorOptions): Doors {
-  const { authorize, signed = false, ...rest } = options;
+  const { authorize, signed = false, app = todoApp(authorize), ...rest } = options;
   const lines: string[] = [];
   const store = rest.store ?? new MemoryStore(EPOCH, kernelSync());
-  const handler = createHandler(todoApp(authorize), {
+  const handler = createHandler(app, {
     origins: [ORIGIN],
     hosts: [],
     open: !signed,

@@ -1,0 +1,265 @@
+/**
+ * The islands of an app behind the doors: their ports, their pages, and the tables that browsers load.
+ *
+ *     GET  a page with g-island       the islands as they are now, in the page
+ *     GET  /_live/table/HASH          what the bridge knows of an island
+ *     POST /_live/upload?offset=N     a part of a file, for a ticket
+ */
+import type { AnyApp, Principal } from "../core/app.ts";
+import type { ScopeCommit } from "../core/claims.ts";
+import { DriftlessError, type ErrorCode } from "../core/errors.ts";
+import { frozenJson } from "../core/json.ts";
+import { checkMutation, DEFAULT_SCOPE } from "../core/mutation.ts";
+import { type Random, randomId } from "../core/ports.ts";
+import type { SyncServer } from "../core/server.ts";
+import type { Store } from "../core/store.ts";
+import { encodeDown } from "../core/wire/messages.ts";
+import { LiveHost } from "../ui/live_host.ts";
+import type { LiveSync } from "../ui/live_collections.ts";
+import type { IslandStorage } from "../ui/live_holder.ts";
+import type { IslandAccess } from "../ui/live_ports.ts";
+import { type Admission, identifyVisitor } from "./admission.ts";
+import { Alarm } from "./alarm.ts";
+import type { Committer } from "./committer.ts";
+import type { Asset } from "./handler.ts";
+import type { Identity } from "./identity.ts";
+import { fillPage, mayHaveIslands, rootPage, type ShownIsland } from "./island_pages.ts";
+import { type CompiledIsland, compileIslands, type Templates } from "./island_templates.ts";
+import { callerOf } from "./live.ts";
+import { errorText, type Log } from "./log.ts";
+import { assetOf } from "./pages.ts";
+import { OUTBOX_SOCKET_BYTES_MAX } from "./outbox.ts";
+import { type Rate, RateLimiter } from "./rate.ts";
+import { type Peer, SOCKET_BUFFER_BYTES_MAX } from "./socket.ts";
+import { UiUploads } from "./ui_uploads.ts";
+
+/** What {@linkcode LiveUi} is made of. */
+export interface LiveUiOptions {
+  readonly app: AnyApp;
+  readonly server: SyncServer;
+  readonly store: Store;
+  readonly committer: Committer;
+  readonly log: Log;
+  readonly templates?: Templates;
+  /** Where the state of islands outlives the process. */
+  readonly islandStates?: IslandStorage;
+  readonly admission: Admission;
+  readonly random: Random;
+  /** A clock in milliseconds that never goes back. */
+  readonly now: () => number;
+  /** Spends what one principal may push; returns how long to wait, in milliseconds, or 0. */
+  readonly spend: (identity: Pick<Identity, "principal">, mutations: number) => number;
+}
+
+/** A connection as islands see it. */
+export interface UiSocket {
+  readonly principal: Principal | null;
+  /** Sends a whole message. */
+  send(bytes: Uint8Array): void;
+  isReady(): boolean;
+  close(code: ErrorCode): void;
+}
+
+/** What islands make of a connection. */
+export interface UiPeer {
+  /** @throws {DriftlessError} when the connection is of no use */
+  received(body: Uint8Array): void;
+  drained(): void;
+  recheck(): void;
+  closed(): void;
+}
+
+/** Where browsers load tables from; the hash follows. */
+export const TABLE_PATH = "/_live/table/";
+/** Bytes of one message to a browser: a socket that has room takes it whole. */
+export const UI_BODY_BYTES_MAX = SOCKET_BUFFER_BYTES_MAX - OUTBOX_SOCKET_BYTES_MAX - 1024;
+/** Tables never change: their address is their hash. In seconds. */
+const TABLE_SECONDS = 365 * 24 * 60 * 60;
+/** Pages with islands in them of one caller: each is state that is kept for a while. */
+export const PAGE_RATE: Rate = { perSecond: 20, burst: 200 };
+/** For answers that stay as they are. */
+export const IMMUTABLE = `public, max-age=${TABLE_SECONDS}, immutable`;
+
+/** The islands of one app at run time. */
+export class LiveUi {
+  readonly uploads: UiUploads;
+  readonly #host: LiveHost;
+  readonly #alarm: Alarm;
+  readonly #options: LiveUiOptions;
+  readonly #pageRate: RateLimiter;
+  readonly #islands: ReadonlyMap<string, CompiledIsland>;
+  readonly #assets: ReadonlyMap<string, Asset>;
+  /** Messages in their envelopes: the same bytes go to all tabs that see the same. */
+  readonly #envelopes = new WeakMap<Uint8Array, Uint8Array>();
+
+  /** @throws {TemplateError} and what else {@linkcode compileIslands} throws */
+  constructor(options: LiveUiOptions) {
+    this.#options = options;
+    const { app, templates, log, random, islandStates, now } = options;
+    const islands = compileIslands(app.islands, templates);
+    this.#islands = new Map(islands.map((island) => [island.name, island]));
+    this.#assets = assetsOf(islands, rootPage(app));
+    this.#pageRate = new RateLimiter(PAGE_RATE, now);
+    this.#alarm = new Alarm(now, () => this.#host.turn());
+    this.#host = new LiveHost({
+      islands: Object.fromEntries(this.#islands),
+      now,
+      random,
+      wake: (afterMs) => this.#alarm.set(afterMs),
+      authorize: (request) => this.#allows(request),
+      ...(islandStates === undefined ? {} : { storage: islandStates }),
+      sync: this.#sync(),
+      onFailure: (error, where) => log.error("app failed", { where, error: errorText(error) }),
+    });
+    this.uploads = new UiUploads(this.#host.uploads, now, log);
+  }
+
+  /** Takes a connection in. */
+  open({ principal, send, isReady, close }: UiSocket): UiPeer {
+    const { log } = this.#options;
+    return this.#host.open({
+      principal,
+      send: (body) => {
+        if (body.length <= UI_BODY_BYTES_MAX) return send(this.#envelope(body));
+        // It cannot be sent now or later: whoever tried again would be cut for ever.
+        log.error("island too large", { bytes: body.length, bytesMax: UI_BODY_BYTES_MAX });
+        close("too_large");
+      },
+      isReady,
+      close,
+    });
+  }
+
+  /** A table, or the page of an app that has none of its own, by path. */
+  asset(path: string): Asset | undefined {
+    return this.#assets.get(path);
+  }
+
+  /**
+   * The page with its islands in it; undefined where there are none. Who asks for many pages gets them
+   * without markup: then the bridge asks for it.
+   */
+  async page(request: Request, asset: Asset, peer: Peer): Promise<string | undefined> {
+    if (request.method !== "GET" || !asset.type.startsWith("text/html")) return undefined;
+    const html = typeof asset.body === "string" ? asset.body : new TextDecoder().decode(asset.body);
+    if (!mayHaveIslands(html)) return undefined;
+    const identity = await identifyVisitor(request, this.#options.admission);
+    const isMany = this.#pageRate.take(callerOf(identity, peer.remoteAddress)) > 0;
+    const { pathname, search } = new URL(request.url);
+    const { principal } = identity;
+    let session = "";
+    const filled = fillPage(html, (name) => {
+      if (isMany) return undefined;
+      const [shown] = this.#host.page({
+        principal,
+        url: pathname + search,
+        names: [name],
+        session,
+      });
+      if (shown === undefined) return undefined;
+      session = shown.session;
+      return this.#withParts(name, shown);
+    });
+    return filled === html ? undefined : filled;
+  }
+
+  /** Commits are durable: islands that read what they changed show it. */
+  committed(commits: readonly ScopeCommit[]): void {
+    for (const { scope, changes } of commits) {
+      try {
+        this.#host.committed(scope, changes);
+      } catch (error) {
+        this.#options.log.error("islands failed", { error: errorText(error) });
+      }
+    }
+  }
+
+  /** Another process has written: what islands read is read anew. */
+  noticeForeignCommits(): void {
+    this.#host.reread();
+  }
+
+  /** Saves the state of islands, and stops. */
+  close(): void {
+    this.#host.close();
+    this.#alarm.close();
+    this.uploads.close();
+  }
+
+  #envelope(body: Uint8Array): Uint8Array {
+    const known = this.#envelopes.get(body);
+    if (known !== undefined) return known;
+    const bytes = encodeDown(0, { kind: "ui", body });
+    this.#envelopes.set(body, bytes);
+    return bytes;
+  }
+
+  #withParts(name: string, shown: Omit<ShownIsland, "plugins" | "stylesheet">): ShownIsland {
+    const { stylesheet, plugins = {} } = this.#islands.get(name)?.island ?? {};
+    return { ...shown, stylesheet, plugins: Object.values(plugins) };
+  }
+
+  #allows({ principal, island, scope: sharedBy }: IslandAccess): boolean {
+    const { server, admission: { open } } = this.#options;
+    // What belongs to a user does not belong to nobody.
+    if (sharedBy === "user" && principal === null && !open) return false;
+    const scope = this.#islands.get(island)?.island.syncScope ?? DEFAULT_SCOPE;
+    return server.allows({ principal, scope, action: "read", island });
+  }
+
+  #sync(): LiveSync {
+    const { app, server, store } = this.#options;
+    return {
+      rows: (scope, collection) => {
+        if (!Object.hasOwn(app.collections, collection)) {
+          throw new TypeError(`Cannot read the collection "${collection}": there is none`);
+        }
+        const rows = store.rows(scope, collection);
+        return rows.map(({ id, json }) => [id, frozenJson(json)] as const);
+      },
+      mayRead: (principal, scope) => server.allows({ principal, scope, action: "read" }),
+      mutate: (principal, scope, name, args, decided) =>
+        this.#mutate(principal, { scope, name, args }, decided),
+    };
+  }
+
+  /** The same way that the mutations of clients go: it is authorised, checked, durable and poked. */
+  #mutate(
+    principal: Principal | null,
+    call: { readonly scope: string; readonly name: string; readonly args: unknown },
+    decided: (error: DriftlessError | null) => void,
+  ): void {
+    const { committer, random, spend } = this.#options;
+    if (spend({ principal }, 1) > 0) {
+      return decided(new DriftlessError("rate_limited", "Cannot take so many mutations"));
+    }
+    try {
+      const mutation = checkMutation({ ...call, id: randomId(random) });
+      committer.submit({ principal, mutations: [mutation] }, (results, error) => {
+        const [result] = results ?? [];
+        if (result === undefined) return decided(asFailure(error));
+        const { ok, code, error: text } = result;
+        decided(ok ? null : new DriftlessError(code ?? "rejected", text ?? "It was refused"));
+      });
+    } catch (error) {
+      decided(asFailure(error));
+    }
+  }
+}
+
+function asFailure(error: unknown): DriftlessError {
+  if (error instanceof DriftlessError) return error;
+  return new DriftlessError("internal_error", "The server failed", { cause: error });
+}
+
+function assetsOf(
+  islands: readonly CompiledIsland[],
+  root: Asset | undefined,
+): ReadonlyMap<string, Asset> {
+  const assets = new Map<string, Asset>();
+  if (root !== undefined) assets.set("/", root);
+  for (const { program: { table } } of islands) {
+    assets.set(TABLE_PATH + table.hash, assetOf("application/json", JSON.stringify(table)));
+  }
+  return assets;
+}
