@@ -1,0 +1,239 @@
+/**
+ * What a change costs the live engine, beside a tree diff (snabbdom over a stub of the DOM) and signals
+ * (@preact/signals-core, one per cell) that do the same to the same table, in turns.
+ *
+ *     deno task bench live_engine
+ */
+import { batch, effect, type Signal, signal } from "@preact/signals-core";
+import type { DOMAPI, VNode } from "snabbdom";
+import { IslandInstance } from "../../ui/island_instance.ts";
+import { PatchWriter } from "../../ui/patch_writer.ts";
+import { compileIsland } from "../../ui/template.ts";
+import { Table, type TableRow } from "../ui/engine_table.ts";
+
+// Loaded, it asks for a window.
+Object.assign(globalThis, { window: globalThis });
+const { h, init } = await import("snabbdom");
+
+/** One way to have a table follow its state. */
+interface Contender {
+  readonly name: string;
+  /** Writes to the state and brings the operations out. */
+  edit(at: number, text: string): void;
+  editEveryTenth(text: string): void;
+  sort(round: number): void;
+  swap(a: number, b: number): void;
+}
+
+const ROUNDS = 15;
+const SIZES: readonly number[] = [1_000, 10_000];
+const TEMPLATE = `<table><tbody><tr g-for="row in rows" g-key="row.id">` +
+  `<td>{{row.id}}</td><td>{{row.name}}</td><td>{{row.city}}</td><td>{{row.amount}}</td>` +
+  `</tr></tbody></table>`;
+
+class SortableTable extends Table {
+  sortBy(round: number): void {
+    const direction = round % 2 === 0 ? 1 : -1;
+    this.rows.sort((a, b) => a.amount < b.amount ? -direction : direction);
+  }
+}
+
+const program = compileIsland({
+  name: "table",
+  template: TEMPLATE,
+  file: "table.html",
+  sample: new SortableTable(1),
+});
+
+function engine(size: number): Contender & { readonly island: IslandInstance } {
+  const island = new IslandInstance(program, new SortableTable(size));
+  const call = (name: string, ...args: readonly unknown[]) => {
+    island.call(name, args);
+    if (island.takePatch() === null) throw new Error("nothing changed");
+  };
+  return {
+    name: "live engine",
+    island,
+    edit: (at, text) => call("edit", at, text),
+    editEveryTenth: (text) => call("editEveryTenth", text),
+    sort: (round) => call("sortBy", round),
+    swap: (a, b) => call("swap", a, b),
+  };
+}
+
+/** A document that holds nothing but what a tree diff asks for. */
+const noDocument = {
+  createElement: (tag: string) => ({ tag }),
+  createTextNode: (text: string) => ({ text }),
+  createComment: (text: string) => ({ text }),
+  insertBefore: () => {},
+  removeChild: () => {},
+  appendChild: () => {},
+  parentNode: () => null,
+  nextSibling: () => null,
+  tagName: ({ tag }: { readonly tag: string }) => tag,
+  setTextContent: (node: { text?: string | null }, text: string | null) => node.text = text,
+  getTextContent: ({ text }: { readonly text?: string }) => text ?? null,
+  isElement: (node: object) => "tag" in node,
+  isText: (node: object) => "text" in node,
+  isComment: () => false,
+  isDocumentFragment: () => false,
+} as unknown as DOMAPI;
+
+function treeDiff(size: number): Contender {
+  const patch = init([], noDocument);
+  const state = new SortableTable(size);
+  const cells = (row: TableRow) => [
+    h("td", row.id),
+    h("td", row.name),
+    h("td", row.city),
+    h("td", row.amount),
+  ];
+  const render = () => h("tbody", state.rows.map((row) => h("tr", { key: row.id }, cells(row))));
+  let shown: VNode = patch(h("tbody"), render());
+  const patched = <T extends readonly unknown[]>(change: (...args: T) => void) => (...args: T) => {
+    change(...args);
+    shown = patch(shown, render());
+  };
+  return {
+    name: "tree diff (snabbdom)",
+    edit: patched((at, text) => state.edit(at, text)),
+    editEveryTenth: patched((text) => state.editEveryTenth(text)),
+    sort: patched((round) => state.sortBy(round)),
+    swap: patched((a, b) => state.swap(a, b)),
+  };
+}
+
+/** A cell is a signal with an effect that writes the operation; orders are beyond it. */
+function signals(size: number): Contender {
+  const writer = new PatchWriter();
+  const rows = new Table(size).rows.map((row, instance) =>
+    Object.values(row).map((text, slot): Signal<string> => {
+      const cell = signal<string>(text);
+      effect(() => writer.set(instance, slot, cell.value));
+      return cell;
+    })
+  );
+  writer.take();
+  const edit = (at: number, text: string) => {
+    (rows[at]?.[1] as Signal<string>).value = text;
+  };
+  return {
+    name: "signals (@preact/signals-core)",
+    edit(at, text) {
+      edit(at, text);
+      writer.take();
+    },
+    editEveryTenth(text) {
+      batch(() => {
+        for (let at = 0; at < size; at += 10) edit(at, `${text}${at}`);
+      });
+      writer.take();
+    },
+    sort: () => {},
+    swap: () => {},
+  };
+}
+
+let turn = 0;
+
+/** Microseconds of one of `count` calls, the median of rounds. */
+function measured(count: number, run: () => void): number {
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    for (let call = 0; call < count; call++) run();
+    times.push((performance.now() - start) * 1_000 / count);
+  }
+  return times.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? 0;
+}
+
+function changes(size: number): void {
+  console.log(`\n${size} rows of 4 cells, µs`);
+  console.log(`${"".padEnd(32)}${["one cell", "every tenth", "swap", "sort"].map(right).join("")}`);
+  const contenders = [engine(size), treeDiff(size), signals(size)];
+  for (const contender of contenders) {
+    const scale = contender.name.startsWith("tree") ? 10_000 / size : 1;
+    const few = Math.max(2, 10_000 / size);
+    const times = [
+      measured(scale === 1 ? 2_000 : few, () => {
+        turn++;
+        contender.edit(turn * 7_919 % size, `text ${turn}`);
+      }),
+      measured(few, () => contender.editEveryTenth(`text ${++turn} of `)),
+      contender.name.startsWith("signals")
+        ? NaN
+        : measured(few * 2, () => contender.swap(1, size - 2)),
+      contender.name.startsWith("signals") ? NaN : measured(2, () => contender.sort(++turn)),
+    ];
+    console.log(`${contender.name.padEnd(32)}${times.map((time) => right(shown(time))).join("")}`);
+  }
+}
+
+function renderings(size: number): void {
+  const { island } = engine(size);
+  const few = Math.max(2, 20_000 / size);
+  const states = Array.from({ length: few * ROUNDS }, () => new SortableTable(size));
+  const rows = [
+    [
+      "full re-evaluation, nothing changed",
+      measured(few, () => {
+        island.refresh();
+        island.takePatch();
+      }),
+    ],
+    ["markup of what is shown", measured(few, () => island.html())],
+    [
+      "first rendering and its markup",
+      measured(few, () => {
+        const first = new IslandInstance(program, states.pop() as SortableTable);
+        first.html();
+        first.close();
+      }),
+    ],
+  ] as const;
+  console.log(`\n${size} rows of 4 cells, µs`);
+  for (const [name, time] of rows) console.log(`${name.padEnd(46)}${right(shown(time))}`);
+}
+
+/** Bytes of the engine for each row, besides the state. */
+function memory(size: number): void {
+  const collect = (globalThis as unknown as { readonly gc: () => void }).gc;
+  const heap = () => {
+    collect();
+    return Deno.memoryUsage().heapUsed;
+  };
+  const rounds = Array.from({ length: 5 }, () => {
+    const state = new SortableTable(size);
+    const before = heap();
+    const island = new IslandInstance(program, state);
+    const bytes = (heap() - before) / size;
+    island.close();
+    return bytes;
+  }).sort((a, b) => a - b);
+  console.log(`\n${size} rows: ${Math.round(rounds[2] ?? 0)} bytes of memory a row`);
+}
+
+function right(text: string): string {
+  return text.padStart(14);
+}
+
+function shown(time: number): string {
+  if (Number.isNaN(time)) return "–";
+  return time < 10 ? time.toFixed(2) : time.toFixed(0);
+}
+
+if (import.meta.main) {
+  if (Deno.args[0] === "memory") memory(Number(Deno.args[1]));
+  else {
+    console.log(`medians of ${ROUNDS} rounds`);
+    for (const size of SIZES) changes(size);
+    for (const size of SIZES) renderings(size);
+    for (const size of SIZES) {
+      // With a collector that can be called.
+      const flags = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
+      const args = [...flags, import.meta.filename ?? "", "memory", `${size}`];
+      new Deno.Command(Deno.execPath(), { args, stdout: "inherit" }).outputSync();
+    }
+  }
+}
