@@ -65,6 +65,24 @@ const SOURCES: readonly Source[] = [
     isBundled: true,
   },
   {
+    url: "/_driftless/live.js",
+    path: "ui/client/live.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
+    url: "/_driftless/live_more.js",
+    path: "ui/client/live_more.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
+    url: "/_driftless/ui.js",
+    path: "ui/live_ui.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
     url: "/_driftless/valibot.js",
     path: "scripts/valibot_for_browsers.ts",
     type: "text/javascript; charset=utf-8",
@@ -103,6 +121,24 @@ const SOURCES: readonly Source[] = [
   {
     url: "/tree.js",
     path: "ui/demo/tree.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
+    url: "/islands",
+    path: "ui/demo/islands.html",
+    type: "text/html; charset=utf-8",
+    isBundled: false,
+  },
+  {
+    url: "/islands.css",
+    path: "ui/demo/islands.css",
+    type: "text/css; charset=utf-8",
+    isBundled: false,
+  },
+  {
+    url: "/islands.js",
+    path: "ui/demo/islands.ts",
     type: "text/javascript; charset=utf-8",
     isBundled: true,
   },

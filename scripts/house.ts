@@ -50,8 +50,8 @@ const ROOMS_SEEN: Readonly<Record<Room, readonly Room[]>> = {
   tests: [...PRODUCT, "entry", "scripts", "tests"],
 };
 
-/** The one part of `ui/` that its browser half shares. */
-const UI_WIRE = /^ui\/(?:\w+_)?wire(?:_\w+)?(?:\.ts$|\/)/;
+/** The part of `ui/` that its browser half shares: how patches travel, and what tables hold. */
+const UI_WIRE = /^ui\/(?:(?:\w+_)?wire(?:_\w+)?(?:\.ts$|\/)|(?:patch_ops|program)\.ts$)/;
 
 /** Packages with a run-time import, by room; a room without a line takes any but the dev ones. */
 const PACKAGES_SEEN: Readonly<Partial<Record<Room, readonly string[]>>> = {
@@ -83,6 +83,7 @@ const DEV_PACKAGES: readonly string[] = [
   "playwright-core",
   "yaml",
   "protobufjs",
+  "snabbdom",
   "terser",
   "typescript",
 ];
@@ -146,7 +147,12 @@ const GLOBALS_BARRED: Readonly<Partial<Record<Room, readonly string[]>>> = {
 };
 
 /** The files that may hand on another file's names: the doors of the package. */
-const DOORS: readonly string[] = ["mod.ts", "edge/server.ts", "ui/client/sync_client.ts"];
+const DOORS: readonly string[] = [
+  "mod.ts",
+  "edge/server.ts",
+  "ui/client/sync_client.ts",
+  "ui/live_ui.ts",
+];
 
 const VAGUE_NAME = /(?:^|_)(?:utils?|helpers?|commons?|misc)(?:_|$)/;
 const SNAKE_CASE = /^_?[a-z0-9]+(?:_[a-z0-9]+)*$/;

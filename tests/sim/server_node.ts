@@ -122,6 +122,7 @@ export class ServerNode {
           }),
         publish: () => {},
         spend: () => this.#spend(),
+        ui: () => {},
         isReady: () => true,
         joined: () => {},
       },
