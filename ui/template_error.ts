@@ -1,4 +1,5 @@
 /** What is wrong with a template, and where. */
+import { editsBetween } from "./edits_between.ts";
 import type { SourcePlace } from "./program.ts";
 
 /** An error in a template; its message begins with the place, as `file:line:column`. */
@@ -35,33 +36,10 @@ export function nearestName(name: string, names: Iterable<string>): string | nul
   let best: string | null = null;
   let bound = Math.floor(name.length / CLOSE_PART) + 1;
   for (const candidate of names) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const distance = editsBetween(name.toLowerCase(), candidate.toLowerCase());
     if (distance > bound || (distance === bound && best !== null)) continue;
     best = candidate;
     bound = distance;
   }
   return best;
-}
-
-/** Insertions, removals, replacements and swaps of neighbours that make one text the other. */
-function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const isSame = a[i - 1] === b[j - 1];
-      let cost = Math.min(
-        (row[j] as number) + 1,
-        (next[j - 1] as number) + 1,
-        (row[j - 1] as number) + (isSame ? 0 : 1),
-      );
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (before[j - 2] as number) + 1);
-      }
-      next.push(cost);
-    }
-    [before, row] = [row, next];
-  }
-  return row[b.length] as number;
 }

@@ -8,7 +8,7 @@ import { WORD_BYTES } from "./node_bytes.ts";
 import { WANTS_MAX } from "./reconcile_limits.ts";
 import { ELEMENT_PREFIX_BITS } from "./row_hash.ts";
 import { prefixOfElement } from "./row_tree.ts";
-import { VarintReader } from "./varints.ts";
+import { pushVarint, VarintReader } from "./varints.ts";
 
 /** A row as it is wanted. */
 export interface Want {
@@ -53,10 +53,9 @@ export function writeWants(wants: readonly Want[]): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
   let before = 0;
   for (const { prefix, tag } of wants.toSorted((a, b) => a.prefix - b.prefix)) {
-    let rest = prefix - before;
+    pushVarint(bytes, prefix - before);
     before = prefix;
-    for (; rest > 127; rest >>= 7) bytes.push(rest & 127 | 128);
-    bytes.push(rest, tag >> 16, tag >> 8 & 255, tag & 255);
+    bytes.push(tag >> 16, tag >> 8 & 255, tag & 255);
   }
   return Uint8Array.from(bytes);
 }

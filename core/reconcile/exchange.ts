@@ -13,6 +13,7 @@
  */
 import type { Kernel, Random } from "../ports.ts";
 import type { SnapshotRow } from "../snapshot.ts";
+import { NO_BYTES } from "../wire/protobuf.ts";
 import { type Groups, ReconcileReply, ReconcileRequest } from "../wire/reconcile_gen.ts";
 import { writeDrill } from "./drilling.ts";
 import { elementsIn, wantOf, writeWants } from "./elements.ts";
@@ -109,7 +110,6 @@ interface Newest {
 /** Bytes of a wanted row of which nothing is known, and of any row beside its text. */
 const UNKNOWN_ROW_BYTES = 256;
 const ROW_OVERHEAD_BYTES = 64;
-const NO_BYTES: Uint8Array = /* @__PURE__ */ new Uint8Array();
 
 /** One exchange, from its first requests to its outcome. */
 export class Exchange {

@@ -3,12 +3,15 @@
 /** Numbers from 0 to 2^53 - 1, one after the other. */
 export function writeVarints(values: Iterable<number>): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
-  for (const value of values) {
-    let rest = value;
-    for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push(rest % 128 + 128);
-    bytes.push(rest);
-  }
+  for (const value of values) pushVarint(bytes, value);
   return Uint8Array.from(bytes);
+}
+
+/** Adds one number to bytes. */
+export function pushVarint(bytes: number[], value: number): void {
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push(rest % 128 + 128);
+  bytes.push(rest);
 }
 
 /** Reads numbers one by one; fixed bytes may stand between them. */

@@ -2,6 +2,7 @@
 import type { AnyApp } from "../../core/app.ts";
 import type { ModuleExports } from "../app_modules.ts";
 import type { Asset } from "../handler.ts";
+import { editsBetween } from "../../ui/edits_between.ts";
 
 /** What the program brings along. */
 export interface Program {
@@ -148,21 +149,4 @@ export function nearest(word: string, names: readonly string[]): string | undefi
   return best.edits <= near || (word.length >= 2 && best.name.startsWith(word))
     ? best.name
     : undefined;
-}
-
-/** Letters to insert, remove, replace or swap with their neighbour. */
-function editsBetween(a: string, b: string): number {
-  let before: number[] = [];
-  let above = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const best = Math.min((above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, replaced);
-      const swaps = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row.push(swaps ? Math.min(best, (before[j - 2] ?? 0) + 1) : best);
-    }
-    [before, above] = [above, row];
-  }
-  return above[b.length] ?? 0;
 }

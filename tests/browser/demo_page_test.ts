@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import type { AxeResults } from "axe-core";
 import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { join } from "node:path";
 import { DOING_TASKS_MAX, titleProblem } from "../../ui/demo/app.ts";
@@ -8,6 +7,7 @@ import {
   complaintsOf,
   eventually,
   isSame,
+  seriousIssuesOf,
   type Stage,
   startServer,
 } from "./harness.ts";
@@ -361,13 +361,6 @@ for (const colorScheme of ["light", "dark"] as const) {
     await taskOf(ben, first).getByTestId("task-move").click();
     await ben.getByTestId("notice").waitFor();
     await ben.getByTestId("add").click();
-    await page.evaluate(await Deno.readTextFile(new URL(import.meta.resolve("axe-core"))));
-    const { violations } = await page.evaluate(
-      () => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-    );
-    const found = violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`);
-    assertEquals(found, []);
+    assertEquals(await seriousIssuesOf(page), []);
   });
 }

@@ -5,6 +5,7 @@
  *     startServer({ data })                                         another server, or one restarted
  *     eventually(() => read(), expected)                            waits for what a page must come to
  */
+import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -168,4 +169,15 @@ export function isSame(actual: unknown, expected: unknown): boolean {
 
 async function textOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   return await new Response(stream).text();
+}
+
+/** What axe finds on a page that is serious or worse: each rule with the elements that break it. */
+export async function seriousIssuesOf(page: Page): Promise<string[]> {
+  await page.evaluate(await Deno.readTextFile(new URL(import.meta.resolve("axe-core"))));
+  const { violations } = await page.evaluate(
+    () => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+  );
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`);
 }

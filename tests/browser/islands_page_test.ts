@@ -1,11 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import type { AxeResults } from "axe-core";
 import type { Locator } from "playwright-core";
 import { join } from "node:path";
 import { DOING_TASKS_MAX, titleProblem } from "../../ui/demo/app.ts";
 import { HOURS_MAX, NOTES_UNITS_MAX } from "../../ui/demo/island_form.ts";
 import { STOCKS, TICK_MS } from "../../ui/demo/island_market.ts";
-import { browserTest, complaintsOf, eventually, startServer } from "./harness.ts";
+import { browserTest, complaintsOf, eventually, seriousIssuesOf, startServer } from "./harness.ts";
 import {
   ALL_STOCKS,
   card,
@@ -379,14 +378,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await form.getByRole("button", { name: "Add to the board" }).click();
       await eventually(() => form.getByLabel("Title").getAttribute("aria-invalid"), "true");
       await sortBy(table, "Change");
-      await page.evaluate(await Deno.readTextFile(new URL(import.meta.resolve("axe-core"))));
-      const { violations } = await page.evaluate(
-        () => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-      );
-      const found = violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`);
-      assertEquals(found, []);
+      assertEquals(await seriousIssuesOf(page), []);
     },
   );
 }

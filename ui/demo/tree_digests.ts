@@ -8,6 +8,7 @@ import { shortDigests, TAG_BYTES, writeDrill } from "../../core/reconcile/drilli
 import { SALT_BYTES } from "../../core/reconcile/reconcile_limits.ts";
 import { RowTree } from "../../core/reconcile/row_tree.ts";
 import { MemoryNodes } from "../../core/reconcile/tree_nodes.ts";
+import { NO_BYTES } from "../../core/wire/protobuf.ts";
 import { ReconcileReply, ReconcileRequest } from "../../core/wire/reconcile_gen.ts";
 import { BLOCKS } from "./tree_side.ts";
 
@@ -27,8 +28,6 @@ export interface BothDigests {
   readonly here: TreeDigests;
   readonly server: TreeDigests;
 }
-
-const NO_BYTES = new Uint8Array();
 
 /** Both sides as they are now. */
 export async function readDigests(
