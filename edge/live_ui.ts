@@ -28,9 +28,9 @@ import { type CompiledIsland, compileIslands, type Templates } from "./island_te
 import { callerOf } from "./live.ts";
 import { errorText, type Log } from "./log.ts";
 import { assetOf } from "./pages.ts";
-import { OUTBOX_SOCKET_BYTES_MAX } from "./outbox.ts";
 import { type Rate, RateLimiter } from "./rate.ts";
-import { type Peer, SOCKET_BUFFER_BYTES_MAX } from "./socket.ts";
+import type { Peer } from "./socket.ts";
+import { UI_BODY_BYTES_MAX, UiParts } from "./ui_parts.ts";
 import { UiUploads } from "./ui_uploads.ts";
 
 /** What {@linkcode LiveUi} is made of. */
@@ -71,8 +71,6 @@ export interface UiPeer {
 
 /** Where browsers load tables from; the hash follows. */
 export const TABLE_PATH = "/_live/table/";
-/** Bytes of one message to a browser: a socket that has room takes it whole. */
-export const UI_BODY_BYTES_MAX = SOCKET_BUFFER_BYTES_MAX - OUTBOX_SOCKET_BYTES_MAX - 1024;
 /** Tables never change: their address is their hash. In seconds. */
 const TABLE_SECONDS = 365 * 24 * 60 * 60;
 /** Pages with islands in them of one caller: each is state that is kept for a while. */
@@ -116,18 +114,30 @@ export class LiveUi {
 
   /** Takes a connection in. */
   open({ principal, send, isReady, close }: UiSocket): UiPeer {
-    const { log } = this.#options;
-    return this.#host.open({
-      principal,
-      send: (body) => {
-        if (body.length <= UI_BODY_BYTES_MAX) return send(this.#envelope(body));
+    const parts = new UiParts({
+      send: (body) => send(this.#envelope(body)),
+      isReady,
+      overflow: (bytes) => {
         // It cannot be sent now or later: whoever tried again would be cut for ever.
-        log.error("island too large", { bytes: body.length, bytesMax: UI_BODY_BYTES_MAX });
+        this.#options.log.error("island too large", { bytes, bytesMax: UI_BODY_BYTES_MAX });
         close("too_large");
       },
-      isReady,
+    });
+    const peer = this.#host.open({
+      principal,
+      send: (body) => parts.send(body),
+      isReady: () => parts.isReady,
       close,
     });
+    return {
+      received: (body) => peer.received(body),
+      drained() {
+        parts.drained();
+        if (parts.isReady) peer.drained();
+      },
+      recheck: () => peer.recheck(),
+      closed: () => peer.closed(),
+    };
   }
 
   /** A table, or the page of an app that has none of its own, by path. */

@@ -130,6 +130,8 @@ const NOTHING: ServerMessage = {
   code: "",
   error: "",
   numbers: NO_BYTES,
+  part: NO_BYTES,
+  more: false,
 };
 
 function requestOf(message: BrowserMessage): UiRequest {

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { isSaved } from "../edge/live_ui_app.ts";
+import type { PageLive } from "../ui/bridge_pages.ts";
 import {
   complaintsOf,
   eventually,
@@ -37,6 +38,14 @@ class Board {
   }
 }
 
+class Many {
+  rows = [];
+  fill() {
+    const text = "a row with a text of some length, ".repeat(3);
+    this.rows = Array.from({ length: 12000 }, (_, at) => text + at);
+  }
+}
+
 class Files {
   report = "nothing";
   take(file) {
@@ -52,6 +61,7 @@ export default defineApp({
     ours: island(Counter, { file: "counter.html", scope: "global", saved: true }),
     board: island(Board, { file: "board.html" }),
     files: island(Files, { file: "files.html" }),
+    many: island(Many, { file: "many.html", scope: "global" }),
   },
 });
 `;
@@ -66,10 +76,13 @@ const FILES = {
     <button g-click="make()">Make</button>
     <ul><li g-for="row in rows" g-key="row.id">{{row.title}}</li></ul></section>`,
   "templates/files.html": `<p><input type="file" g-upload="take"><output>{{report}}</output></p>`,
+  "templates/many.html": `<section><button g-click="fill()">Fill</button>
+    <ul><li g-for="row in rows">{{row}}</li></ul></section>`,
   "public/favicon.ico": "",
   "public/index.html": page("counter", "ours"),
   "public/board.html": page("board"),
   "public/files.html": page("files"),
+  "public/many.html": page("many"),
   "public/rules.html":
     `<!doctype html><title>a</title><script type="module" src="/rules.ts"></script>`,
   "public/rules.ts": `import app from "../app.ts";
@@ -184,7 +197,7 @@ islandTest("a counter counts from its first markup on, by the server's word", []
 islandTest("an app file with islands runs in browsers as well", [], async ({ browser, server }) => {
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${server.url}/rules.html`);
-  await eventually(() => page.title(), "counter,ours,board,files");
+  await eventually(() => page.title(), "counter,ours,board,files,many");
 });
 
 islandTest("two tabs share what is everyone's, and nothing else", [], async (stage) => {
@@ -295,5 +308,30 @@ foreignTest(
     await eventually(countOf(page, "ours"), "6");
     const own = await open(browser, server.url);
     await eventually(countOf(own, "ours"), "6");
+  },
+);
+
+islandTest(
+  "an island larger than a message of the socket arrives, as a patch and whole",
+  [],
+  async (stage) => {
+    const page = await open(stage.browser, `${stage.server.url}/many.html`);
+    const complaints = complaintsOf(page);
+    await page.click("#many button");
+    const lastOf = (id: string) => () =>
+      page.evaluate((id) => {
+        const rows = document.querySelectorAll(`#${id} li`);
+        return [rows.length, rows[rows.length - 1]?.textContent?.slice(-7)];
+      }, id);
+    await eventually(lastOf("many"), [12_000, ", 11999"]);
+    await page.evaluate(() => {
+      const element = document.createElement("div");
+      element.id = "copy";
+      document.body.append(element);
+      const { driftless } = globalThis as unknown as { readonly driftless: { live: PageLive } };
+    driftless.live.mount(element, "many");
+    });
+    await eventually(lastOf("copy"), [12_000, ", 11999"]);
+    assertEquals(complaints, []);
   },
 );

@@ -5,7 +5,7 @@ import { type AccessRequest, type AnyApp, collection, defineApp } from "../../co
 import { BrowserMessage, ServerMessage } from "../../core/wire/ui_gen.ts";
 import { encodeUp } from "../../core/wire/messages.ts";
 import { Rejection } from "../../core/errors.ts";
-import { UI_BODY_BYTES_MAX } from "../../edge/live_ui.ts";
+import { UI_BODY_BYTES_MAX, UI_PART_BYTES_MAX } from "../../edge/ui_parts.ts";
 import { openSqlite } from "../../edge/sql.ts";
 import { island, live } from "../../ui/live_ui.ts";
 import { LivePeer } from "./live_peer.ts";
@@ -92,11 +92,11 @@ export function islandApp(authorize?: (request: AccessRequest) => boolean): AnyA
       files: island(Files, {
         template: `<p><input type="file" g-upload="take" g-upload-bytes="10">{{report}}</p>`,
       }),
-      // Its buttons make a text of 50 kB, one that fits a message just so, and one that does not.
+      // Its buttons make a text of 50 kB, one of several parts, and one that is too large.
       text: island(Text, {
         scope: "global",
         template: `<p><b>{{text}}</b><button g-click="fill(50000)">a</button>` +
-          `<button g-click="fill(${UI_BODY_BYTES_MAX - 512})">b</button>` +
+          `<button g-click="fill(${UI_PART_BYTES_MAX * 9 + 1})">b</button>` +
           `<button g-click="fill(${UI_BODY_BYTES_MAX + 1})">c</button></p>`,
       }),
       outer: island(Counter, { template: `<div>{{count}}<i g-island="counter"></i></div>` }),
@@ -168,9 +168,20 @@ export class IslandPeer {
     this.say({ kind: KIND.method, target, instance, slot, data: "{}" });
   }
 
+  /** The next message, put together where it comes in parts. */
   async hear(): Promise<ServerMessage> {
-    const { body } = await this.peer.hear("ui");
-    return ServerMessage.decode(body);
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for (;;) {
+      const { body } = await this.peer.hear("ui");
+      const message = ServerMessage.decode(body);
+      if (message.part.length === 0) {
+        assertEquals(parts.length, 0, "nothing comes between parts");
+        return message;
+      }
+      parts.push(new Uint8Array(message.part));
+      if (message.more) continue;
+      return ServerMessage.decode(new Uint8Array(await new Blob(parts).arrayBuffer()));
+    }
   }
 
   /** The next message, which is markup for a target. */

@@ -11,7 +11,8 @@ import { LIVE_MESSAGE_BYTES_MAX } from "../../core/limits.ts";
 import { CALLER_CONNECTIONS_MAX, CONNECTIONS_MAX, LiveHub } from "../../edge/live.ts";
 import { decodeDown } from "../../core/wire/messages.ts";
 import { ServerMessage } from "../../core/wire/ui_gen.ts";
-import { PAGE_RATE, UI_BODY_BYTES_MAX } from "../../edge/live_ui.ts";
+import { PAGE_RATE } from "../../edge/live_ui.ts";
+import { UI_PART_BYTES_MAX } from "../../edge/ui_parts.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { UPLOAD_HEADER, UPLOAD_PART_BYTES_MAX } from "../../edge/ui_uploads.ts";
 import {
@@ -285,7 +286,7 @@ Deno.test("a call by a name that the island does not export is refused [defect 8
     await peer.close();
   }));
 
-Deno.test("what an island has to say is sent while a socket can take it", () =>
+Deno.test("what an island has to say is sent in parts, and not at all when it is too much", () =>
   withListeningDoors(pages(), async ({ port, lines }) => {
     const peer = await IslandPeer.open(port);
     peer.show(1, "text");
@@ -293,7 +294,7 @@ Deno.test("what an island has to say is sent while a socket can take it", () =>
     peer.click(1, 2);
     const message = await peer.hear();
     const text = message.texts[0] ?? message.html;
-    assert(text.length > UI_BODY_BYTES_MAX - 1024, `${text.length}`);
+    assert(text.length > UI_PART_BYTES_MAX * 9, `${text.length}`);
     peer.click(1, 3);
     const { code, reason } = await inTime(peer.peer.ended, "the end");
     assertEquals([code, reason], [1008, "too_large"]);
@@ -368,6 +369,7 @@ Deno.test("a caller has its share of the connections, and no more", () => {
   const unused = undefined as never;
   const hub = new LiveHub({
     server: unused,
+    store: unused,
     committer: unused,
     log: unused,
     now: () => 0,

@@ -57,7 +57,7 @@ const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style
 const BLANK: ServerMessage = {
   ...{ kind: 0, target: 0, seq: 0, ops: new Uint8Array(), texts: [], ack: 0, table: "" },
   ...{ session: "", html: "", call: 0, name: "", args: "", code: "", error: "" },
-  numbers: new Uint8Array(),
+  ...{ numbers: new Uint8Array(), part: new Uint8Array(), more: false },
 };
 const INIT = 1;
 const JSCALL = 2;

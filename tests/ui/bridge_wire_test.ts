@@ -19,6 +19,7 @@ const serverMessages = fc.record({
   ...{ kind: uint, target: uint, seq: uint, ops: bytes, texts: fc.array(text), ack: uint },
   ...{ table: text, session: text, html: text, call: uint, name: text, args: text, code: text },
   ...{ error: text, numbers: bytes },
+  ...{ part: fc.constant(new Uint8Array()), more: fc.constant(false) },
 });
 
 const ABSENT = ServerMessage.decode(new Uint8Array());
@@ -44,8 +45,28 @@ Deno.test("bridge reads messages that the server's codec writes", () => {
 });
 
 Deno.test("bridge passes over what is not for it, and hears how long to stay away", () => {
-  const nothing = { message: undefined, retryAfterMs: undefined };
+  const nothing = { message: undefined, held: undefined, retryAfterMs: undefined };
   assertEquals(arrivalOf(Down.encode({ channel: 0, pong: { time: 12 } })), nothing);
   const failure = { code: "unavailable", error: "Later", retryAfterMs: 2500 };
   assertEquals(arrivalOf(Down.encode({ channel: 0, failure })), { ...nothing, retryAfterMs: 2500 });
+});
+
+Deno.test("bridge puts messages together that come in parts, whatever else comes between them", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 6 });
+  fc.assert(fc.property(serverMessages, sizes, (message, sizes) => {
+    const whole = ServerMessage.encode(message);
+    let held: Uint8Array | undefined;
+    let at = 0;
+    for (const size of [...sizes, whole.length]) {
+      if (at >= whole.length) break;
+      const part = whole.slice(at, at += size);
+      const more = at < whole.length;
+      const body = ServerMessage.encode({ ...ABSENT, part, more });
+      const arrival = arrivalOf(Down.encode({ channel: 0, ui: { body } }), held);
+      if (!more) assertEquals({ ...ABSENT, ...arrival.message }, message);
+      assertEquals([arrival.message === undefined, arrival.held !== undefined], [more, more]);
+      held = arrival.held;
+      if (more) held = arrivalOf(Down.encode({ channel: 0, pong: { time: 1 } }), held).held;
+    }
+  }));
 });

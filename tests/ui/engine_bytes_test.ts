@@ -27,6 +27,8 @@ function bytesOf({ ops, texts }: Ops, ack = 0): number {
     code: "",
     error: "",
     numbers: new Uint8Array(),
+    part: new Uint8Array(),
+    more: false,
   }).length;
 }
 

@@ -106,6 +106,7 @@ export class SocketTransport implements LiveTransport {
 
   #listen(socket: WebSocket): void {
     this.#socket = socket;
+    let held: Uint8Array | undefined;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.#beat();
@@ -119,7 +120,8 @@ export class SocketTransport implements LiveTransport {
     socket.onmessage = ({ data }) => {
       this.#isProbed = false;
       this.#beat();
-      const { message, retryAfterMs } = arrivalOf(new Uint8Array(data));
+      const { message, retryAfterMs, ...rest } = arrivalOf(new Uint8Array(data), held);
+      held = rest.held;
       if (retryAfterMs) this.#waitMs = retryAfterMs;
       if (!message) return;
       this.#attempts = 0;

@@ -15,6 +15,8 @@ export interface Arrival {
   readonly message: FromServer | undefined;
   /** The server cannot serve this page now: how long to stay away, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** The parts so far of a message that is not whole: the next arrival goes on with them. */
+  readonly held: Uint8Array | undefined;
 }
 
 /** The numbers of `ServerKind` and `BrowserKind` in ui.proto. */
@@ -30,7 +32,7 @@ export const PING: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array([0x3
 
 /** Fields by their numbers, from 1. */
 const SERVER_FIELDS =
-  "kind target seq ops texts ack table session html call name args code error numbers"
+  "kind target seq ops texts ack table session html call name args code error numbers part more"
     .split(" ");
 const BROWSER_FIELDS =
   "kind target instance slot input value data name call error island session seq table url".split(
@@ -49,12 +51,20 @@ const BODY_TAG = 0x0a;
 /** What a message holds, by field number: varints, or bytes of anything else. */
 type Fields = (unknown[] | undefined)[];
 
-/** Reads a message of the socket. */
-export function arrivalOf(frame: Uint8Array): Arrival {
+/** Reads a message of the socket, which may end one of which `before` was held. */
+export function arrivalOf(frame: Uint8Array, before?: Uint8Array): Arrival {
   const fields = fieldsOf(frame);
   const ui = fields[DOWN_UI];
+  let message = ui && serverMessage(fieldsOf(fieldsOf(ui[0])[BODY]?.[0]));
+  let held = ui ? undefined : before;
+  if (message?.part) {
+    held = joined(before, message.part);
+    message = message.more ? undefined : serverMessage(fieldsOf(held));
+    if (message) held = undefined;
+  }
   return {
-    message: ui && serverMessage(fieldsOf(fieldsOf(ui[0])[BODY]?.[0])),
+    message,
+    held,
     retryAfterMs: fieldsOf(fields[DOWN_FAILURE]?.[0])[FAILURE_WAIT]?.[0] as number | undefined,
   };
 }
@@ -77,7 +87,7 @@ function serverMessage(fields: Fields): FromServer {
   const message: Record<string, unknown> = {};
   for (const [index, name] of SERVER_FIELDS.entries()) {
     const values = fields[index + 1]?.map((value) =>
-      typeof value === "number" || /ops|numbers/.test(name)
+      typeof value === "number" || /ops|numbers|part/.test(name)
         ? value
         : new TextDecoder().decode(value as Uint8Array)
     );
@@ -105,6 +115,14 @@ function fieldsOf(message: unknown): Fields {
     (fields[tag >> 3] ??= []).push(tag & 7 ? bytes.subarray(at, at += value) : value);
   }
   return fields;
+}
+
+function joined(before: Uint8Array | undefined, part: Uint8Array): Uint8Array {
+  const at = before?.length ?? 0;
+  const all = new Uint8Array(at + part.length);
+  all.set(before ?? []);
+  all.set(part, at);
+  return all;
 }
 
 /** A field of bytes. */
