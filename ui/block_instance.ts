@@ -2,6 +2,7 @@
 import type { Blueprint, CondPlan, Plan, ValuePlan } from "./blueprint.ts";
 import { ListInstance } from "./block_instance_list.ts";
 import { isTrue } from "./expression_text.ts";
+import type { Run } from "./expression_arithmetic.ts";
 import type { Expression, Scope, Tracker } from "./program.ts";
 import type { PatchWriter, Shown } from "./patch_writer.ts";
 import { isSameShown } from "./shown_value.ts";
@@ -31,14 +32,18 @@ export class Rendering {
   readonly state: object;
   readonly blueprints: readonly Blueprint[];
   readonly writer: PatchWriter;
-  /** Instances by their numbers. */
-  readonly instances = new Map<number, BlockInstance>();
   /** Parts that call code of the author: evaluated whenever something may have changed. */
   readonly opaque = new Set<Part>();
+  /** Instances with an expression that failed: it may have ended before all that it reads was read. */
+  readonly failed = new Set<BlockInstance>();
   nextNumber = 0;
+  /** How many instances there are. */
+  size = 0;
   dirty: Part[] = [];
   /** Everything is to be evaluated again. */
   isAllDirty = false;
+  /** Instances by their numbers: from when one is looked for, as nobody does on a page that is only read. */
+  #byNumber: Map<number, BlockInstance> | null = null;
   readonly #report: (error: unknown, expression: Expression) => void;
   readonly #changed: () => void;
   readonly #tracker: Tracker;
@@ -89,6 +94,28 @@ export class Rendering {
     return this.#bare;
   }
 
+  /** Counts an instance in. */
+  born(instance: BlockInstance): void {
+    this.size++;
+    this.#byNumber?.set(instance.number, instance);
+  }
+
+  /** Counts an instance out. */
+  ended(instance: BlockInstance): void {
+    this.size--;
+    this.#byNumber?.delete(instance.number);
+  }
+
+  /** The instance of a number, among those that the root has in it. */
+  instanceAt(number: number, root: BlockInstance): BlockInstance | undefined {
+    if (this.#byNumber === null) {
+      const byNumber = new Map<number, BlockInstance>();
+      root.each((instance) => byNumber.set(instance.number, instance));
+      this.#byNumber = byNumber;
+    }
+    return this.#byNumber.get(number);
+  }
+
   report(error: unknown, expression: Expression): void {
     this.#report(error, expression);
   }
@@ -122,6 +149,7 @@ export class BlockInstance implements Part {
   readonly list: ListInstance | null;
   /** By slot. */
   readonly held: Held[];
+  /** The loop variables, outermost first. */
   variables: readonly unknown[];
   source: object | null = null;
   isDirty = false;
@@ -140,9 +168,12 @@ export class BlockInstance implements Part {
     this.number = rendering.nextNumber++;
     this.list = list;
     this.variables = variables;
-    this.held = new Array<Held>(this.blueprint.block.slots.length);
-    rendering.instances.set(this.number, this);
-    for (const plan of this.blueprint.plans) this.#begin(plan);
+    rendering.born(this);
+    const held = this.#begun();
+    this.held = held ?? new Array<Held>(this.blueprint.block.slots.length);
+    for (const plan of this.blueprint.plans) {
+      if (held === null || plan.kind !== "value") this.#begin(plan);
+    }
     if (this.isOpaque) rendering.opaque.add(this);
   }
 
@@ -168,21 +199,29 @@ export class BlockInstance implements Part {
 
   /** Takes other variables, and evaluates everything in it. */
   rebind(variables: readonly unknown[]): void {
+    const isOther = variables.some((value, index) => !Object.is(value, this.variables[index]));
     this.variables = variables;
-    this.evaluate(true);
+    this.evaluate(true, isOther);
   }
 
   /** Evaluates its slots; with `isDeep` also what is in them. */
-  evaluate(isDeep: boolean): void {
+  evaluate(isDeep: boolean, isRebound = false): void {
+    const { rendering } = this;
     const wasOpaque = this.isOpaque;
     this.isDirty = false;
     this.isOpaque = false;
+    const hasFailed = rendering.failed.size > 0 && rendering.failed.delete(this);
+    const isKnown = !isRebound && !hasFailed && !wasOpaque;
     for (const plan of this.blueprint.plans) {
-      if (plan.kind === "value") this.#show(plan);
-      else if (plan.kind === "cond") this.#choose(plan, isDeep);
+      if (plan.kind === "value") {
+        const { isStill, index } = plan;
+        const before = this.held[index] as Shown;
+        const isSame = isKnown && isStill?.(rendering.state, this.variables, before);
+        if (isSame !== true) this.#show(plan);
+      } else if (plan.kind === "cond") this.#choose(plan, isDeep);
       else if (isDeep) (this.held[plan.index] as ListInstance).sync(true);
     }
-    this.rendering.noteOpaque(this, wasOpaque);
+    rendering.noteOpaque(this, wasOpaque);
   }
 
   /** Writes what it shows, for who has no such instance yet. */
@@ -202,14 +241,37 @@ export class BlockInstance implements Part {
     }
   }
 
+  /** Visits it, and all in it. */
+  each(visit: (instance: BlockInstance) => void): void {
+    visit(this);
+    for (const { kind, index } of this.blueprint.plans) {
+      if (kind === "list") {
+        for (const item of (this.held[index] as ListInstance).items) item.each(visit);
+      } else if (kind === "cond") (this.held[index] as CondInstance).child?.each(visit);
+    }
+  }
+
   /** Is gone, with everything in it. */
   end(): void {
     this.isDead = true;
-    this.rendering.instances.delete(this.number);
+    this.rendering.ended(this);
     if (this.isOpaque) this.rendering.opaque.delete(this);
+    if (this.rendering.failed.size > 0) this.rendering.failed.delete(this);
     for (const { kind, index } of this.blueprint.plans) {
       if (kind === "list") (this.held[index] as ListInstance).end();
       else if (kind === "cond") (this.held[index] as CondInstance).child?.end();
+    }
+  }
+
+  /** What its values show at first; `null` if that is found out slot by slot. */
+  #begun(): Held[] | null {
+    const { begin } = this.blueprint;
+    if (begin === null) return null;
+    try {
+      return begin(this.rendering.scopeOf(this, this.variables));
+    } catch {
+      // Slot by slot, it is known which expression it was.
+      return null;
     }
   }
 
@@ -218,7 +280,7 @@ export class BlockInstance implements Part {
     if (plan.kind === "value") {
       this.held[index] = this.#valueOf(plan, plan.option === null ? plan.show(null) : false);
     } else if (plan.kind === "list") {
-      const list = new ListInstance(this, plan.slot, index);
+      const list = new ListInstance(this, plan);
       this.held[index] = list;
       list.begin();
     } else {
@@ -241,13 +303,14 @@ export class BlockInstance implements Part {
   }
 
   /** What it shows, or what it showed if the expression fails. */
-  #valueOf({ expression, show, option }: ValuePlan, before: Shown): Shown {
+  #valueOf({ expression, evaluate, show, option }: ValuePlan, before: Shown): Shown {
     const scope = this.rendering.scopeOf(this, this.variables);
     try {
-      const value = expression.evaluate(scope);
+      const value = evaluate(scope);
       if (option === null) return show(value, scope.tracker);
       return String(show(value)) === String(show(option.evaluate(scope)));
     } catch (error) {
+      this.rendering.failed.add(this);
       this.rendering.report(error, expression);
       return before;
     }
@@ -268,15 +331,14 @@ export class BlockInstance implements Part {
     held.child?.writeBirth(writer);
   }
 
-  #branchOf({ slot }: CondPlan, before: number): number {
+  #branchOf({ slot, whens }: CondPlan, before: number): number {
     const scope = this.rendering.scopeOf(this, this.variables);
-    let which = 0;
-    for (const { when } of slot.branches) {
-      which++;
+    for (let at = 0; at < whens.length; at++) {
+      const when = whens[at] as Run | null;
       try {
-        if (when === null || isTrue(when.evaluate(scope), scope.tracker)) return which;
+        if (when === null || isTrue(when(scope), scope.tracker)) return at + 1;
       } catch (error) {
-        this.rendering.report(error, when as Expression);
+        this.rendering.report(error, slot.branches[at]?.when as Expression);
         return before;
       }
     }

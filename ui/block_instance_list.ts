@@ -1,19 +1,16 @@
 /** The items of a list in a block instance: found again by key or by place, and brought into order. */
+import type { ListPlan } from "./blueprint.ts";
 import { BlockInstance, type Part, type Rendering } from "./block_instance.ts";
 import { isTrue } from "./expression_text.ts";
-import { isRising, placesOf, reorderOf } from "./list_diff.ts";
+import { doubledKey, placesOf, reorderOf } from "./list_diff.ts";
 import { EMPTY, secondOf, type Source, sourceOf } from "./list_source.ts";
-import type { Expression, Scope, Slot } from "./program.ts";
+import type { Run } from "./expression_arithmetic.ts";
+import type { Expression, Scope } from "./program.ts";
 import { ANY, noteRead } from "./tracking.ts";
-
-type ListSlot = Slot & { readonly kind: "list" };
-
-/** So many new keys are looked for one by one among the old; for more a set is made. */
-const NEW_KEYS_SEARCHED_MAX = 8;
 
 export class ListInstance implements Part {
   readonly owner: BlockInstance;
-  readonly slot: ListSlot;
+  readonly slot: ListPlan["slot"];
   readonly index: number;
   items: BlockInstance[] = [];
   /** Of the items, where the list has keys. */
@@ -23,12 +20,14 @@ export class ListInstance implements Part {
   #scratch: unknown[] = [];
   isDirty = false;
   isOpaque = false;
+  readonly #plan: ListPlan;
   #isKeyOpaque = false;
 
-  constructor(owner: BlockInstance, slot: ListSlot, index: number) {
+  constructor(owner: BlockInstance, plan: ListPlan) {
     this.owner = owner;
-    this.slot = slot;
-    this.index = index;
+    this.slot = plan.slot;
+    this.index = plan.index;
+    this.#plan = plan;
   }
 
   get order(): number {
@@ -103,12 +102,36 @@ export class ListInstance implements Part {
     const kept = Math.min(length, this.items.length);
     if (kept < this.items.length) this.#remove(kept, this.items.length - kept);
     else if (kept < length) this.#insert(source, kept, length - kept);
-    for (let at = 0; at < kept; at++) this.#renew(source, at, isDeep);
+    for (let at = this.#scanned(source, 0, kept, isDeep); at < kept;) {
+      this.#renew(source, at, isDeep);
+      at = this.#scanned(source, at + 1, kept, isDeep);
+    }
+  }
+
+  /** The first place whose item has to be looked at. */
+  #scanned(source: Source, at: number, end: number, isDeep: boolean): number {
+    const { scan } = this.#plan;
+    if (!isDeep || scan === null || this.#rendering.failed.size > 0) return at;
+    return scan(this, this.owner.variables, source, at, end);
+  }
+
+  /** With everything at its place, whatever may have changed is all that has to be looked at. */
+  #syncInPlace(source: Source): boolean {
+    const { length } = source.values;
+    const changed: number[] = [];
+    for (let at = this.#scanned(source, 0, length, true); at < length;) {
+      if (!this.#isAt(source, at, at, false)) return false;
+      changed.push(at);
+      at = this.#scanned(source, at + 1, length, true);
+    }
+    for (const at of changed) this.#renew(source, at, true);
+    return true;
   }
 
   #syncByKey(source: Source, isDeep: boolean): void {
     const before = this.items;
     const { length } = source.values;
+    if (isDeep && length === before.length && this.#syncInPlace(source)) return;
     const isTrusted = !isDeep && !this.#isKeyOpaque;
     const shorter = Math.min(length, before.length);
     let start = 0;
@@ -222,7 +245,7 @@ export class ListInstance implements Part {
       at += count;
     }
     take(items.length - taken);
-    this.#reportNew(fresh, isFirst);
+    this.#reportDoubles(isFirst ? null : fresh);
   }
 
   #reorder(start: number, order: readonly number[]): void {
@@ -324,7 +347,7 @@ export class ListInstance implements Part {
   #evaluatedKey(scope: Scope): unknown {
     const key = this.slot.key as Expression;
     try {
-      return key.evaluate(scope);
+      return (this.#plan.key as Run)(scope);
     } catch (error) {
       this.#rendering.report(error, key);
       // One of its own, so that such items are not taken for each other.
@@ -334,57 +357,40 @@ export class ListInstance implements Part {
 
   /** What the list shows now; `null` if the expression fails. */
   #source(): Source | null {
-    const { items, filter } = this.slot;
+    const { items, filter } = this.#plan;
     const { variables } = this.owner;
     try {
-      const value = items.evaluate(this.#rendering.scopeOf(this, variables));
+      const value = items(this.#rendering.scopeOf(this, variables));
       if (value !== null && typeof value === "object") noteRead(this, value, ANY);
       const source = sourceOf(value);
       return filter === null ? source : this.#filtered(source, filter);
     } catch (error) {
-      this.#rendering.report(error, items);
+      this.#rendering.report(error, this.slot.items);
       return null;
     }
   }
 
-  #filtered(source: Source, filter: Expression): Source {
+  #filtered(source: Source, filter: Run): Source {
     const values: unknown[] = [];
     const seconds: unknown[] = [];
     for (let at = 0; at < source.values.length; at++) {
       const scope = this.#rendering.scopeOf(this, this.#variables(source, at));
-      if (!isTrue(filter.evaluate(scope), scope.tracker)) continue;
+      if (!isTrue(filter(scope), scope.tracker)) continue;
       values.push(source.values[at]);
       seconds.push(secondOf(source, at));
     }
     return { values, seconds };
   }
 
-  /** Looks whether the keys of items at these places are there twice. */
-  #reportNew(fresh: readonly number[], isFirst: boolean): void {
-    const { keys } = this;
-    if (isFirst || fresh.length > NEW_KEYS_SEARCHED_MAX) {
-      return this.#reportDoubles();
+  /** @param fresh places of the keys that are new, if the others are known to differ */
+  #reportDoubles(fresh: readonly number[] | null = null): void {
+    const { key } = this.slot;
+    if (key === null) return;
+    for (const double of doubledKey(this.keys, fresh)) {
+      this.#rendering.report(
+        new TypeError(`Two items of a list have the key ${String(double)}`),
+        key,
+      );
     }
-    for (const at of fresh) {
-      const key = keys[at];
-      if (keys.indexOf(key) === at && keys.lastIndexOf(key) === at) continue;
-      this.#reportDouble(key);
-      return;
-    }
-  }
-
-  #reportDoubles(): void {
-    const { keys } = this;
-    if (this.slot.key === null || isRising(keys) || new Set(keys).size === keys.length) return;
-    const seen = new Set();
-    this.#reportDouble(keys.find((key) => seen.has(key) || !seen.add(key)));
-  }
-
-  #reportDouble(key: unknown): void {
-    const expression = this.slot.key as Expression;
-    this.#rendering.report(
-      new TypeError(`Two items of a list have the key ${String(key)}`),
-      expression,
-    );
   }
 }

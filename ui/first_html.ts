@@ -1,6 +1,6 @@
 /** The markup of an instance with what it shows, for a page that has no script yet. */
 import { type DefaultTreeAdapterTypes, html as htmlNames, parseFragment } from "parse5";
-import type { BlockInstance, CondInstance } from "./block_instance.ts";
+import type { BlockInstance, CondInstance, Held } from "./block_instance.ts";
 import type { ListInstance } from "./block_instance_list.ts";
 import { JsonText, type PatchWriter, type Shown } from "./patch_writer.ts";
 import type { Block, Slot } from "./program.ts";
@@ -40,6 +40,9 @@ const RAW_TAGS: ReadonlySet<string> = new Set(
 /** A line break at their start is dropped by parsers. */
 const LINE_TAGS: ReadonlySet<string> = new Set(["listing", "pre", "textarea"]);
 
+/** The markup of an instance, as `htmlOf`. */
+export type HtmlOf = (instance: BlockInstance, chosen: Chosen, numbers: number[] | null) => string;
+
 /** How the markup of a block is put together. */
 export function markupOf(block: Block): Markup {
   const root = rootOf(block);
@@ -60,8 +63,8 @@ function rootOf({ html, namespace }: Block): Element | undefined {
 }
 
 /** The markup of an instance; numbers of the instances are added to `numbers` in document order. */
-export function htmlOf(instance: BlockInstance, numbers: number[]): string {
-  return rendered(instance, instance.blueprint.markup, null, numbers);
+export function htmlOf(instance: BlockInstance, numbers: number[] | null): string {
+  return rendered(instance, null, numbers);
 }
 
 /** Writes what an instance shows that its markup does not say. */
@@ -88,50 +91,38 @@ export function shownText(value: Shown): string {
 
 /** Text between tags. */
 export function escapeText(text: string): string {
-  if (!SPECIAL_IN_TEXT.test(text)) return text;
+  if (!isSpecial(text)) return text;
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-const SPECIAL_IN_TEXT = /[&<>]/;
-
-function rendered(
-  instance: BlockInstance,
-  markup: Markup,
-  chosen: Chosen,
-  numbers: number[],
-): string {
-  if (markup === instance.blueprint.markup) numbers.push(instance.number);
-  let html = "";
-  for (const part of markup) {
-    if (typeof part === "string") html += part;
-    else html += partHtml(instance, part, chosen, numbers);
-  }
-  return html;
+/** What a slot of text shows. */
+export function textHtml(value: Held): string {
+  if (typeof value === "string") return escapeText(value);
+  return typeof value === "number" ? String(value) : escapeText(shownText(value as Shown));
 }
 
-function partHtml(
+/** The markup of a part that depends on the instance. */
+export function partHtml(
   instance: BlockInstance,
   part: Exclude<Part, string>,
   chosen: Chosen,
-  numbers: number[],
+  numbers: number[] | null,
 ): string {
   const { held } = instance;
   switch (part.kind) {
-    case "text": {
-      const value = held[part.slot] as Shown;
-      return typeof value === "number" ? String(value) : escapeText(shownText(value));
-    }
+    case "text":
+      return textHtml(held[part.slot]);
     case "list": {
       let html = "";
       for (const item of (held[part.slot] as ListInstance).items) {
-        html += rendered(item, item.blueprint.markup, chosen, numbers);
+        html += rendered(item, chosen, numbers);
       }
       return `${html}<!--l-->`;
     }
     case "cond": {
       const { which, child } = held[part.slot] as CondInstance;
       if (child === null) return "<!--c-->";
-      return `${rendered(child, child.blueprint.markup, chosen, numbers)}<!--c${which}-->`;
+      return `${rendered(child, chosen, numbers)}<!--c${which}-->`;
     }
     case "attributes":
       return writeAttributes(held, part.of);
@@ -155,6 +146,36 @@ function partHtml(
     case "option":
       return isChosen(chosen, held, part.value) ? " selected" : "";
   }
+}
+
+const SPECIAL_IN_TEXT = /[&<>]/;
+/** A short text is looked through faster than an expression is begun. */
+const SHORT_TEXT_UNITS = 24;
+
+function isSpecial(text: string): boolean {
+  const { length } = text;
+  if (length > SHORT_TEXT_UNITS) return SPECIAL_IN_TEXT.test(text);
+  for (let at = 0; at < length; at++) {
+    const unit = text.charCodeAt(at);
+    // Letters come behind all of them.
+    if (unit <= GREATER && (unit === GREATER || unit === LESS || unit === AMPERSAND)) return true;
+  }
+  return false;
+}
+
+const AMPERSAND = 0x26;
+const LESS = 0x3c;
+const GREATER = 0x3e;
+
+function rendered(instance: BlockInstance, chosen: Chosen, numbers: number[] | null): string {
+  numbers?.push(instance.number);
+  const { html: compiled, markup } = instance.blueprint;
+  if (compiled !== null) return compiled(instance, chosen, numbers);
+  let html = "";
+  for (const part of markup) {
+    html += typeof part === "string" ? part : partHtml(instance, part, chosen, numbers);
+  }
+  return html;
 }
 
 function chosenOf(value: Shown): ReadonlySet<string> {

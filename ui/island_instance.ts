@@ -14,7 +14,7 @@ import {
 import type { Expression, IslandProgram, Scope, Slot, SourcePlace } from "./program.ts";
 import { classMember } from "./properties.ts";
 import { inputShows } from "./expression_text.ts";
-import { isFollowed, noteWrite, separateKeys } from "./tracking.ts";
+import { isFollowed, noteWrite, separateKeys, sortInReads } from "./tracking.ts";
 import { Writables } from "./tracking_proxies.ts";
 
 /** An expression that failed; what it showed stays. */
@@ -87,7 +87,7 @@ export class IslandInstance {
 
   /** The markup of what is shown, as of the last patch. */
   html(): string {
-    return htmlOf(this.#root, []);
+    return htmlOf(this.#root, null);
   }
 
   /** Markup, numbers, and what markup cannot say, as of the last patch. */
@@ -102,7 +102,7 @@ export class IslandInstance {
 
   /** The slot of a block instance that is shown now. */
   slotAt(instance: number, slot: number): Slot | undefined {
-    return this.#rendering.instances.get(instance)?.blueprint.block.slots[slot];
+    return this.#instanceAt(instance)?.blueprint.block.slots[slot];
   }
 
   /**
@@ -226,13 +226,13 @@ export class IslandInstance {
 
   /** What a slot shows, as of the last patch; `undefined` if there is no such slot, or it shows blocks. */
   shown(instance: number, slot: number): Shown | undefined {
-    const held = this.#rendering.instances.get(instance)?.held[slot];
+    const held = this.#instanceAt(instance)?.held[slot];
     return held instanceof Object && !(held instanceof JsonText) ? undefined : held;
   }
 
   /** Whether an input that shows this text, as `input` has it, shows what the state says. */
   agrees(instance: number, slot: number, text: string): boolean {
-    const block = this.#rendering.instances.get(instance);
+    const block = this.#instanceAt(instance);
     const found = block?.blueprint.block.slots[slot];
     if (block === undefined || found?.kind !== "bind") return true;
     const shown = block.held[slot] as Shown;
@@ -251,11 +251,13 @@ export class IslandInstance {
   /** Ends: nothing of it hears of writes any more. */
   close(): void {
     this.#root.end();
+    // What it read waits for nobody any more.
+    sortInReads();
   }
 
   /** How many block instances there are. */
   get size(): number {
-    return this.#rendering.instances.size;
+    return this.#rendering.size;
   }
 
   #update(): void {
@@ -310,8 +312,12 @@ export class IslandInstance {
     return Reflect.apply(member.method, this.writable, args);
   }
 
+  #instanceAt(number: number): BlockInstance | undefined {
+    return this.#rendering.instanceAt(number, this.#root);
+  }
+
   #blockOf(instance: number): BlockInstance {
-    const block = this.#rendering.instances.get(instance);
+    const block = this.#instanceAt(instance);
     if (block === undefined) throw noSlot(instance, 0);
     return block;
   }

@@ -7,6 +7,8 @@ import type { Move } from "./patch_writer.ts";
 const MOVED_PART = 8;
 /** Each move looks for its place; above so many the order is sent instead. */
 const MOVES_MAX = 256;
+/** So many new keys are looked for one by one among the old; for more a set is made. */
+const NEW_KEYS_SEARCHED_MAX = 8;
 
 /** How to bring items into another order. */
 export type Reorder =
@@ -40,11 +42,48 @@ export function reorderOf(order: readonly number[]): Reorder {
   };
 }
 
-/** Whether numbers rise, so that none of them is there twice. */
-export function isRising(keys: readonly unknown[]): boolean {
+/**
+ * A key that is there twice; nothing if none is.
+ *
+ * @param fresh places of the keys that are new, if the others are known to differ
+ */
+export function doubledKey(
+  keys: readonly unknown[],
+  fresh: readonly number[] | null,
+): readonly unknown[] {
+  if (fresh !== null && fresh.length <= NEW_KEYS_SEARCHED_MAX) {
+    const place = fresh.find((at) =>
+      keys.indexOf(keys[at]) !== at || keys.lastIndexOf(keys[at]) !== at
+    );
+    return place === undefined ? [] : [keys[place]];
+  }
+  if (isRising(keys) || new Set(keys).size === keys.length) return [];
+  const seen = new Set();
+  return [keys.find((key) => seen.has(key) || !seen.add(key))];
+}
+
+/** Whether keys, all numbers or all texts, rise, so that none of them is there twice. */
+function isRising(keys: readonly unknown[]): boolean {
+  const [first] = keys;
+  return typeof first === "string" ? areTextsRising(keys, first) : areNumbersRising(keys);
+}
+
+function areNumbersRising(keys: readonly unknown[]): boolean {
   let before = -Infinity;
   for (const key of keys) {
     if (typeof key !== "number" || !(key > before)) return false;
+    before = key;
+  }
+  return true;
+}
+
+/** Longer texts are above shorter ones, so that numbers as texts rise as well. */
+function areTextsRising(keys: readonly unknown[], first: string): boolean {
+  let before = first;
+  for (let at = 1; at < keys.length; at++) {
+    const key = keys[at];
+    if (typeof key !== "string" || key.length < before.length) return false;
+    if (key.length === before.length && key <= before) return false;
     before = key;
   }
   return true;

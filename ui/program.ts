@@ -223,6 +223,8 @@ export interface IslandProgram {
   /** The first is the root. */
   readonly blocks: readonly Block[];
   readonly table: ClientTable;
+  /** Its expressions run as closures also where the platform makes code of texts. */
+  readonly isInterpreted?: true;
 }
 
 /** What browsers need to know of a slot. */

@@ -38,6 +38,12 @@ export function isSameShown(before: Shown, after: Shown): boolean {
   return before instanceof JsonText && after instanceof JsonText && before.text === after.text;
 }
 
+/** Whether a value, if it is no object, would be shown as what is shown; false for objects. */
+export function isStillShown(show: Show, value: unknown, shown: Shown): boolean {
+  if (value !== null && (typeof value === "object" || typeof value === "function")) return false;
+  return isSameShown(shown, show(value));
+}
+
 /** A value as text or, to travel in fewer bytes, as an integer. */
 function textOf(value: unknown, tracker?: Tracker): string | number {
   if (typeof value === "string") return value;

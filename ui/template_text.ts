@@ -1,6 +1,7 @@
 /** Text with expressions in it: `Hello {{name}}`. */
+import { noteTree } from "./expression.ts";
 import { shownText } from "./expression_text.ts";
-import type { Expression } from "./program.ts";
+import type { Expression, Scope } from "./program.ts";
 import { sliceOf, type SourceText } from "./template_source.ts";
 
 /** A piece of a text: as it stands, or what stands between `{{` and `}}`. */
@@ -44,17 +45,16 @@ export function joined(parts: readonly CompiledPart[]): Expression {
   const start = parts.find((part) => typeof part !== "string") as Expression;
   if (parts.length === 1 && typeof first === "object") return first;
   const text = parts.map((part) => typeof part === "string" ? part : `{{${part.text}}}`).join("");
-  return {
-    place: start.place,
-    text,
-    evaluate(scope) {
-      let value = "";
-      for (const part of parts) {
-        value += typeof part === "string" ? part : shownText(part.evaluate(scope), scope.tracker);
-      }
-      return value;
-    },
+  const evaluate = (scope: Scope) => {
+    let value = "";
+    for (const part of parts) {
+      value += typeof part === "string" ? part : shownText(part.evaluate(scope), scope.tracker);
+    }
+    return value;
   };
+  const pieces = parts.map((part) => typeof part === "string" ? part : part.evaluate);
+  noteTree(evaluate, { kind: "texts", parts: pieces });
+  return { place: start.place, text, evaluate };
 }
 
 /** Where the `}}` stands; those in texts and in objects of the expression are not meant. */

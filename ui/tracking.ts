@@ -101,24 +101,58 @@ class Readers {
 /** An object with one cheap reader has just that: most rows of a table are such. */
 const readersOf = new WeakMap<object, Reader | Readers>();
 
+/**
+ * Reads that nobody needed to know of yet: reader, object and key in turn. They are sorted in with the
+ * next write, so that a page which is shown and never written to does not pay for being followed.
+ */
+let pending: unknown[] = [];
+/** So many reads wait at most; they hold on to what was read. */
+export const PENDING_READS_MAX = 65_536;
+
 /** Says that a reader depends on a key of an object, or with `ANY` on all of them. */
 export function noteRead(reader: Reader, object: object, key: PropertyKey): void {
   if (object === reader.source) return;
   const known = readersOf.get(object);
-  // Lists, maps and sets are written as a whole.
-  if (known instanceof Readers) return known.add(reader, isWhole(object) ? ANY : key);
   if (known === reader) return;
-  const original = originals.get(object);
-  if (original !== undefined) return noteRead(reader, original, key);
-  if (reader.isCheap && reader.source === null && (known === undefined || known.isDead)) {
-    reader.source = object;
+  if (reader.isCheap && reader.source === null && (known === undefined || isDead(known))) {
+    reader.source = originalOf(object);
+  }
+  pending.push(reader, object, key);
+  if (pending.length >= PENDING_READS_MAX * 3) sortInReads();
+}
+
+/** Sorts in the reads that wait; those of dead readers are forgotten. */
+export function sortInReads(): void {
+  const reads = pending;
+  if (reads.length === 0) return;
+  pending = [];
+  for (let at = 0; at < reads.length; at += 3) {
+    const reader = reads[at] as Reader;
+    if (!reader.isDead) {
+      sortIn(reader, originalOf(reads[at + 1] as object), reads[at + 2] as string);
+    }
+  }
+}
+
+function sortIn(reader: Reader, object: object, key: PropertyKey): void {
+  const known = readersOf.get(object);
+  if (known === reader) return;
+  const isSource = reader.source === object;
+  if (isSource && (known === undefined || isDead(known))) {
     readersOf.set(object, reader);
     return;
   }
+  // Lists, maps and sets are written as a whole; of its source, a reader told but one key.
+  const read = isSource || isWhole(object) ? ANY : key;
+  if (known instanceof Readers) return known.add(reader, read);
   const readers = new Readers();
   if (known !== undefined && !known.isDead) readers.add(known, ANY);
-  readers.add(reader, isWhole(object) ? ANY : key);
+  readers.add(reader, read);
   readersOf.set(object, readers);
+}
+
+function isDead(known: Reader | Readers): boolean {
+  return !(known instanceof Readers) && known.isDead;
 }
 
 /** Keeps the readers of an object apart by key from the first on: a state object has many. */
@@ -132,6 +166,7 @@ export function separateKeys(object: object): void {
 
 /** Says that a key of an object was written, or with `ANY` that any may have been. */
 export function noteWrite(object: object, key: PropertyKey): void {
+  sortInReads();
   const known = readersOf.get(object);
   if (known instanceof Readers) known.written(key);
   else known?.markDirty();
@@ -139,6 +174,7 @@ export function noteWrite(object: object, key: PropertyKey): void {
 
 /** Tells the readers of an object that it was handed out, and that its writes cannot be seen. */
 export function noteHandedOut(object: object): void {
+  sortInReads();
   const known = readersOf.get(object);
   if (known instanceof Readers) known.handedOut();
   else known?.markAll();
@@ -146,6 +182,7 @@ export function noteHandedOut(object: object): void {
 
 /** Whether anybody ever read an object, or wrote to it. */
 export function isKnown(object: object): boolean {
+  sortInReads();
   return readersOf.has(object) || proxied.has(object);
 }
 
@@ -167,7 +204,7 @@ const proxied = new WeakSet<object>();
 /** Whether writes to an object can be seen: not those of platform classes, nor of private fields. */
 export function isFollowed(object: object): boolean {
   const prototype = Object.getPrototypeOf(object) as object | null;
-  if (prototype === null || FOLLOWED.has(prototype)) return true;
+  if (prototype === null || prototype === Object.prototype || FOLLOWED.has(prototype)) return true;
   const known = followed.get(prototype);
   if (known !== undefined) return known;
   const isOne = Array.isArray(object) || isFollowedClass(object, prototype);

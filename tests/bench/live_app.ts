@@ -118,11 +118,19 @@ const app: AnyApp = defineApp({
 
 export default app;
 
-// What a tab costs is not what it leaves behind: asked, the server collects its garbage.
+/** The collectors of the runtimes. */
+interface Collectors {
+  readonly gc?: (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
+  readonly Bun?: { gc(isNow: boolean): void; shrink(): void };
+}
+
+// What a tab costs is not what it leaves behind: asked, the server collects its garbage, and gives the
+// pages back that nothing lives in any more, as it does by itself when memory is short.
 process.on("SIGUSR2", () => {
-  const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(isNow: boolean): void } };
-  gc?.();
+  const { gc, Bun } = globalThis as Collectors;
+  gc?.({ type: "major", flavor: "last-resort" });
   Bun?.gc(true);
+  Bun?.shrink();
 });
 
 /** A table that everyone shares, so that a connection more is not a table more. */

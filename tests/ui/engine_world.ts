@@ -53,6 +53,11 @@ export function copyOf(world: World): World {
 
 let lastId = 0;
 
+/** Has rows numbered from here on, so that edits can be made again. */
+export function numberRowsFrom(id: number): void {
+  lastId = id;
+}
+
 function rowOf(prng: Prng): Row {
   return {
     id: ++lastId,
