@@ -160,3 +160,14 @@ export { AlreadyStartedError, NotStartedError } from "./ui/client/client_errors.
 export { IdbPersistence } from "./ui/client/idb_persistence.ts";
 export type { Presence } from "./ui/client/presence.ts";
 export { MemoryPersistence } from "./ui/client/memory_persistence.ts";
+export type {
+  WasmBindings,
+  WasmFetchBinding,
+  WasmFiles,
+  WasmKv,
+  WasmLimits,
+  WasmMode,
+  WasmMount,
+  WasmMountOptions,
+  WasmStoredFile,
+} from "./core/wasm_mount.ts";

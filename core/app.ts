@@ -8,6 +8,7 @@ import type { Effect } from "./effects.ts";
 import type { JsonObject } from "./json.ts";
 import { NAME_UNITS_MAX } from "./limits.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { WasmMount, WasmMountOptions } from "./wasm_mount.ts";
 
 /** Who is calling, after authentication. */
 export interface Principal {
@@ -183,6 +184,33 @@ export interface App<C extends Collections = Collections, A = unknown> {
   readonly migrations: ReadonlyMap<number, Migration>;
   /** As {@linkcode AppDefinition.islands}. */
   readonly islands: Islands;
+  /** The modules that answer requests, by path. */
+  readonly mounts: ReadonlyMap<string, WasmMount>;
+  /**
+   * Lets a module of WebAssembly answer requests: those of `path` and of all below it (`/stats` and
+   * `/stats/…`, not `/statsx`), which the module sees whole. The mount with the longest path decides;
+   * the server's own paths (`/_…`, `/healthz`) stay its own, below `/` as well. Servers run modules;
+   * a browser that loads the same app file does not. Returns the app.
+   *
+   * @example
+   * ```ts
+   * import { defineApp } from "@driftless/driftless";
+   *
+   * // As Deno.readFile("stats.wasm") gives it, or an import of the compiled module.
+   * const module = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
+   * const app = defineApp({ name: "numbers", collections: {} })
+   *   .wasm("/stats", module, { limits: { memoryBytes: 16 * 1024 * 1024 } });
+   * if (!app.mounts.has("/stats")) throw new Error();
+   * ```
+   *
+   * @throws {TypeError} when the path is mounted already; the server throws when it starts and cannot
+   *   use the path, the module or an option
+   */
+  wasm(
+    path: string,
+    module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
+    options?: WasmMountOptions,
+  ): this;
   /** Carries the argument types of the app's own mutators; has no value. */
   readonly argumentTypes?: A;
 }
@@ -212,8 +240,7 @@ export type BuiltinArgs<C extends Collections> =
   }
   & { readonly [K in keyof C & string as `${K}.delete`]: { id: string } };
 
-const COLLECTION_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
-const ISLAND_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const COLLECTION_NAME = /^[A-Za-z]\w{0,63}$/;
 
 /**
  * Declares a collection. `schema` is any validator that follows Standard Schema (Valibot, Zod,
@@ -302,7 +329,7 @@ export function defineApp<
   );
   const mutators = new Map<string, RegisteredMutator>();
   for (const [name, run] of Object.entries<unknown>(definition.mutators ?? {})) {
-    if (name === "" || name.length > NAME_UNITS_MAX) {
+    if (!name || name.length > NAME_UNITS_MAX) {
       throw new TypeError(`Cannot name a mutator "${name}": use 1 to ${NAME_UNITS_MAX} characters`);
     }
     if (typeof run !== "function") {
@@ -314,26 +341,22 @@ export function defineApp<
   for (const name of schemas.keys()) {
     throw new TypeError(`Cannot check the arguments of "${name}": there is no such mutator`);
   }
+  const mounts = new Map<string, WasmMount>();
   return Object.freeze({
     name: definition.name,
     collections: definition.collections,
     mutators,
     authorize: definition.authorize,
     undo: checkedUndo(definition.undo ?? {}, mutators),
-    islands: checkedIslands(definition.islands ?? {}),
+    islands: Object.freeze({ ...definition.islands }),
     ...checkedVersions(definition),
+    mounts,
+    wasm(path: string, module: WasmMount["module"], options: WasmMountOptions = {}) {
+      if (mounts.has(path)) throw new TypeError(`Cannot use "${path}" twice`);
+      mounts.set(path, { path, module, options });
+      return this;
+    },
   });
-}
-
-function checkedIslands(islands: Islands): Islands {
-  for (const [name, island] of Object.entries<unknown>(islands)) {
-    if (!ISLAND_NAME.test(name) || typeof island !== "object" || island === null) {
-      throw new TypeError(
-        `Cannot use the island "${name}": its name or its definition is unusable`,
-      );
-    }
-  }
-  return Object.freeze({ ...islands });
 }
 
 function checkedUndo(

@@ -7,7 +7,8 @@
 import type { Change, LogHead } from "./change.ts";
 import { DriftlessError } from "./errors.ts";
 import { PULL_LIMIT_DEFAULT, PULL_LIMIT_MAX } from "./limits.ts";
-import type { SnapshotReader, Store } from "./store.ts";
+import type { SnapshotReader } from "./store.ts";
+import { type AnyStore, isSuspending } from "./suspend.ts";
 
 /** The place that a scope has come to. */
 export interface ScopeClaim extends LogHead {
@@ -43,12 +44,15 @@ export interface ScopeCommit {
 /** Roots that are remembered; one more and the oldest is read again when it is asked for. */
 export const ROOTS_MAX = 1_024;
 
-/** Reads with their proof. A root is computed once for each cursor, however many ask for it. */
+/**
+ * Reads with their proof. A root is computed once for each cursor, however many ask for it; a store that
+ * suspends its readers keeps what it has fetched itself, and nothing of a run that does not count stays.
+ */
 export class Claims {
-  readonly #store: Store;
+  readonly #store: AnyStore;
   readonly #roots = new Map<string, { readonly cursor: number; readonly root: Uint8Array }>();
 
-  constructor(store: Store) {
+  constructor(store: AnyStore) {
     this.#store = store;
   }
 
@@ -120,6 +124,7 @@ export class Claims {
   }
 
   #remember(scope: string, cursor: number, root: Uint8Array): void {
+    if (isSuspending(this.#store)) return;
     this.#roots.delete(scope);
     this.#roots.set(scope, { cursor, root });
     if (this.#roots.size <= ROOTS_MAX) return;

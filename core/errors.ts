@@ -46,6 +46,11 @@ export const ERROR_STATUS = {
   mutator_failed: 500,
   /** The server failed; the details are in its log. */
   internal_error: 500,
+  /**
+   * A module of WebAssembly failed; the details are in the server's log. The status is 502 when its
+   * answer makes no sense, and 504 when it took too long.
+   */
+  wasm_failed: 500,
   /** The disk or the client's storage refused the write; nothing was acknowledged. */
   store_failed: 503,
   /** The device's storage was cleared since the last start; what was not sent is lost. */

@@ -6,6 +6,7 @@
  * Everything that one call decides is one transaction of the store, so a result exists only when its
  * effects are durable. Time comes from a port; nothing here waits.
  */
+import { Afterwards } from "./afterwards.ts";
 import type { AccessRequest, AnyApp, Principal } from "./app.ts";
 import type { Change, ChangeOp, LogHead } from "./change.ts";
 import {
@@ -16,7 +17,8 @@ import {
   type ScopeSnapshot,
 } from "./claims.ts";
 import { DriftlessError, type ErrorCode } from "./errors.ts";
-import { canonicalText, frozenJson, type JsonObject } from "./json.ts";
+import { lookAhead } from "./foresight.ts";
+import { canonicalText } from "./json.ts";
 import {
   CLOCK_AHEAD_MS_MAX,
   ERROR_TEXT_UNITS_MAX,
@@ -25,12 +27,13 @@ import {
   LOG_CHANGES_MAX,
   PULL_LIMIT_DEFAULT,
 } from "./limits.ts";
-import { decodeRow, encodeStamps, isLive } from "./lww.ts";
+import { encodeStamps, isLive } from "./lww.ts";
 import { checkMutation, type PushedMutation } from "./mutation.ts";
 import type { Clock } from "./ports.ts";
 import { answerMetered, type Spend } from "./reconcile/metered.ts";
-import type { Store, StoredRow } from "./store.ts";
-import { type RowSource, runMutation, type Write } from "./transaction.ts";
+import { rowsOf } from "./stored_rows.ts";
+import type { AnyStore } from "./suspend.ts";
+import { runMutation, type Write } from "./transaction.ts";
 import { checkAppVersion, upgradeCall } from "./upgrade.ts";
 
 /** One caller's mutations, in order. */
@@ -65,7 +68,7 @@ export interface PushOutcome {
 /** What a {@linkcode SyncServer} is made of. */
 export interface SyncServerOptions {
   readonly app: AnyApp;
-  readonly store: Store;
+  readonly store: AnyStore;
   readonly clock: Clock;
   /** Everyone may do everything; for development on loopback. */
   readonly open?: boolean;
@@ -76,7 +79,8 @@ export interface SyncServerOptions {
 /** The authority over every scope of one store. */
 export class SyncServer {
   readonly #app: AnyApp;
-  readonly #store: Store;
+  readonly #store: AnyStore;
+  readonly #afterwards: Afterwards;
   readonly #claims: Claims;
   readonly #clock: Clock;
   readonly #open: boolean;
@@ -85,10 +89,21 @@ export class SyncServer {
   constructor(options: SyncServerOptions) {
     this.#app = options.app;
     this.#store = options.store;
+    this.#afterwards = new Afterwards(options.store);
     this.#claims = new Claims(options.store);
     this.#clock = options.clock;
     this.#open = options.open ?? false;
-    this.#onFailure = options.onFailure ?? (() => {});
+    const { onFailure } = options;
+    this.#onFailure = (error, where) => this.#afterwards.do(() => onFailure?.(error, where));
+  }
+
+  /**
+   * Runs calls of this server: at once on a store that has all its data at hand. On one that suspends
+   * its readers this is the only way, with one push or trim at the most; nothing else in `work` has an
+   * effect, and what is reported or counted there is that once.
+   */
+  settled<T>(work: () => T): T | Promise<T> {
+    return this.#afterwards.settled(work);
   }
 
   /** Identifies the history that cursors count in. */
@@ -152,6 +167,7 @@ export class SyncServer {
     ends: (scope: string) => boolean = () => true,
   ): PushOutcome {
     const outcome = this.#store.transaction(() => {
+      lookAhead(this.#store, requests);
       const rows = this.#store.appVersion();
       if (rows !== this.#app.version) {
         throw new DriftlessError(
@@ -212,7 +228,8 @@ export class SyncServer {
    *   version; `not_found` when the store keeps none
    */
   reconcile(scope: string, request: Uint8Array, spend: Spend): Uint8Array | number {
-    return answerMetered(this.#store, scope, request, spend);
+    const count = (work: number) => this.#afterwards.do(() => void spend(work));
+    return answerMetered(this.#store, scope, request, () => spend(0), count);
   }
 
   /**
@@ -226,16 +243,17 @@ export class SyncServer {
     return record?.lastSeq ?? 0;
   }
 
-  /** Trims every scope's log to the retention limits; returns how many changes went. */
-  trim(): number {
+  /** Trims the log of a scope, or else every log, to the retention; says how many changes went. */
+  trim(one?: string): number {
     const retention = {
       changes: LOG_CHANGES_MAX,
       before: this.#clock.now() - LOG_AGE_MS_MAX,
       outcomes: IN_FLIGHT_MAX,
     };
-    return this.#store.transaction(() =>
-      this.#store.scopes().reduce((sum, scope) => sum + this.#store.trim(scope, retention), 0)
-    );
+    return this.#store.transaction(() => {
+      const scopes = one === undefined ? this.#store.scopes() : [one];
+      return scopes.reduce((sum, scope) => sum + this.#store.trim(scope, retention), 0);
+    });
   }
 
   #decide(principal: Principal | null, mutation: PushedMutation): MutationResult {
@@ -298,7 +316,7 @@ export class SyncServer {
       }
       const writes = runMutation(
         this.#app,
-        this.#rows(scope),
+        rowsOf(this.#store, scope),
         { ...mutation, createdAt },
         principal,
       );
@@ -353,18 +371,6 @@ export class SyncServer {
     return changes;
   }
 
-  #rows(scope: string): RowSource {
-    const store = this.#store;
-    return {
-      row: (entity, id) => {
-        const stored = store.row(scope, entity, id);
-        return stored && decodeRow(recordOf(stored), stored.stamps);
-      },
-      live: (entity) =>
-        store.rows(scope, entity).map((stored) => [stored.id, recordOf(stored)] as const),
-    };
-  }
-
   #refused(
     mutation: PushedMutation,
     lastSeq: number,
@@ -377,10 +383,6 @@ export class SyncServer {
 }
 
 const NOT_WRITABLE = "You may not write in this scope";
-
-function recordOf(stored: StoredRow): JsonObject {
-  return frozenJson(stored.json) as JsonObject;
-}
 
 function changeOp(was: boolean, is: boolean): ChangeOp | undefined {
   if (was) return is ? "update" : "delete";

@@ -4,22 +4,15 @@
  * A channel is one client of one scope. It is *behind* until it has been given the log up to its end,
  * page by page at the client's own pace; from then on every commit is poked to it.
  */
-import type { Principal } from "./app.ts";
+import type { PullPage, ScopeClaim } from "./claims.ts";
 import { DriftlessError } from "./errors.ts";
 import { parseJson, utf8Length } from "./json.ts";
 import { IN_FLIGHT_MAX, PULL_LIMIT_MAX } from "./limits.ts";
-import {
-  checkInteger,
-  checkMutation,
-  checkName,
-  checkScope,
-  type PushedMutation,
-  readInPlace,
-} from "./mutation.ts";
+import { checkInteger, checkMutation, checkName, checkScope, readInPlace } from "./mutation.ts";
 import { type CommitPoke, firstPoke } from "./poke.ts";
-import type { Clock } from "./ports.ts";
-import { PRESENCE_BYTES_MAX, type PresenceMember, type PresenceRooms } from "./presence.ts";
-import type { MutationResult, SyncServer } from "./server.ts";
+import { PRESENCE_BYTES_MAX } from "./presence.ts";
+import type { MutationResult } from "./server.ts";
+import { atOnce, type Channel, type SessionOptions, type Settle } from "./session_ports.ts";
 import { TOO_OLD_RETRY_MS, VersionError } from "./upgrade.ts";
 import {
   decodeUp,
@@ -39,65 +32,19 @@ export const CATCH_UP_CHANGES_MAX = 10_000;
 /** The same for a client that has nothing: a snapshot is compressed, and the log is not. */
 export const FIRST_CHANGES_MAX = 200;
 
-/** What a session wants done. */
-export interface SessionOutput {
-  send(bytes: Uint8Array): void;
-  /** Decide these mutations, then tell `decided`. */
-  push(channel: number, mutations: readonly PushedMutation[]): void;
-  /** Give this to every session of the scope. */
-  publish(scope: string, topic: string, data: string): void;
-  /**
-   * Counts the work of the principal's exchanges, in microseconds; says how long to wait until there is
-   * room for more, in milliseconds, or 0.
-   */
-  spend(work: number): number;
-  /** The session now has a channel in this scope. */
-  joined(scope: string): void;
-  /** A message of the live UI: it belongs to the connection, whatever channels there are. */
-  ui(body: Uint8Array): void;
-  /** Whether what was sent has left: messages that can wait, wait for it. */
-  isReady(): boolean;
-}
-
-/** What a {@linkcode LiveSession} is made of. */
-export interface SessionOptions {
-  readonly server: SyncServer;
-  readonly principal: Principal | null;
-  readonly clock: Clock;
-  /** Shared by all sessions. */
-  readonly presence: PresenceRooms;
-  readonly output: SessionOutput;
-}
-
-interface Channel {
-  readonly scope: string;
-  readonly client: string;
-  /** The version of the app that the client runs, when it says so. */
-  readonly appVersion: number | undefined;
-  readonly topics: Set<string>;
-  /** The channel as presence sees it. */
-  readonly member: PresenceMember;
-  /** Whether it shows something of its client. */
-  shows: boolean;
-  /** The end of what was sent. */
-  cursor: number;
-  behind: boolean;
-  /** Mutations handed on that are not decided. */
-  undecided: number;
-  /**
-   * Commits that wait for answers: effects of a mutation that its client still counts as undecided
-   * would show twice. No more than commits that were made while a push of this channel waited.
-   */
-  readonly held: CommitPoke[];
-}
+type Hello = UpMessage & { readonly kind: "hello" };
+/** A channel that pokes do not bring on. */
+type Late = readonly [number: number, channel: Channel];
 
 /** The server's half of one live connection. */
 export class LiveSession {
   readonly #options: SessionOptions;
+  readonly #settle: Settle;
   readonly #channels = new Map<number, Channel>();
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#settle = options.settle ?? atOnce;
   }
 
   /** The scopes that this session has a channel in. */
@@ -115,8 +62,7 @@ export class LiveSession {
     try {
       this.#handle(channel, message);
     } catch (error) {
-      if (!(error instanceof DriftlessError)) throw error;
-      this.#fail(channel, error, error instanceof VersionError ? error.retryAfterMs : 0);
+      this.#refuse(channel, error);
     }
   }
 
@@ -144,20 +90,22 @@ export class LiveSession {
 
   /** A commit is durable: the channels that are up to date hear of it. */
   committed(scope: string, poke: CommitPoke): void {
+    const late: Late[] = [];
     for (const [number, channel] of this.#channels) {
       if (channel.scope !== scope || channel.behind) continue;
       if (channel.undecided > 0) channel.held.push(poke);
-      else this.#poke(number, channel, poke);
+      else if (!this.#poke(number, channel, poke)) late.push([number, channel]);
     }
+    this.#give(late);
   }
 
   /** The log of a scope ends at `cursor` now, whoever wrote it: the channels there are given the rest. */
   advanced(scope: string, cursor: number): void {
-    for (const [number, channel] of this.#channels) {
-      if (channel.scope === scope && !channel.behind && channel.cursor < cursor) {
-        this.#give(number, channel);
-      }
-    }
+    this.#give(
+      [...this.#channels].filter(([, channel]) =>
+        channel.scope === scope && !channel.behind && channel.cursor < cursor
+      ),
+    );
   }
 
   /** A message to a topic of a scope. */
@@ -219,8 +167,8 @@ export class LiveSession {
     }
   }
 
-  #hello(number: number, hello: UpMessage & { readonly kind: "hello" }): void {
-    const { server, principal, clock, output } = this.#options;
+  #hello(number: number, hello: Hello): void {
+    const { server, principal, output } = this.#options;
     if (hello.protocol !== PROTOCOL_VERSION) {
       throw new VersionError(
         "upgrade_required",
@@ -238,8 +186,20 @@ export class LiveSession {
     this.#close(number);
     server.checkVersion(hello.appVersion);
     if (!this.#mayRead(scope)) throw forbidden();
-    const lastSeq = server.lastSeq(scope, client, principal);
-    const head = server.claim(scope);
+    // Before the read: what is committed after it waits for the channel, and is not missed.
+    output.joined(scope);
+    const read = () => ({
+      lastSeq: server.lastSeq(scope, client, principal),
+      head: server.claim(scope),
+    });
+    this.#read(number, read, ({ lastSeq, head }) => {
+      this.#welcome(number, { ...hello, scope, client, cursor }, lastSeq, head);
+    });
+  }
+
+  #welcome(number: number, hello: Hello, lastSeq: number, head: ScopeClaim): void {
+    const { server, principal, clock, output } = this.#options;
+    const { scope, client, cursor } = hello;
     const strange = hello.epoch !== "" && hello.epoch !== server.epoch;
     const far = head.cursor - cursor > (cursor === 0 ? FIRST_CHANGES_MAX : CATCH_UP_CHANGES_MAX);
     const reset = strange || far || cursor > head.cursor || cursor < head.floor;
@@ -262,7 +222,6 @@ export class LiveSession {
       held: [],
     };
     this.#channels.set(number, channel);
-    output.joined(scope);
     const { epoch } = server;
     const time = clock.now();
     const { cursor: end, root } = head;
@@ -274,37 +233,61 @@ export class LiveSession {
   /** Pokes what was held, up to a cursor. */
   #release(number: number, channel: Channel, end: number): void {
     const { held } = channel;
+    let isLate = false;
     for (let poke = held[0]; poke !== undefined && poke.to <= end; poke = held[0]) {
       held.shift();
-      if (!channel.behind) this.#poke(number, channel, poke);
+      // A page that is given holds the rest as well.
+      isLate ||= !channel.behind && !this.#poke(number, channel, poke);
     }
+    if (isLate) this.#give([[number, channel]]);
   }
 
-  #poke(number: number, channel: Channel, poke: CommitPoke): void {
-    if (poke.to <= channel.cursor) return;
-    if (poke.fits && channel.cursor === poke.from) {
-      this.#options.output.send(poke.frame(number));
-      channel.cursor = poke.to;
-    } else {
-      this.#give(number, channel);
-    }
+  /** Sends a commit, unless the channel has it; says false when the log has to tell what is new. */
+  #poke(number: number, channel: Channel, poke: CommitPoke): boolean {
+    if (poke.to <= channel.cursor) return true;
+    if (!poke.fits || channel.cursor !== poke.from) return false;
+    this.#options.output.send(poke.frame(number));
+    channel.cursor = poke.to;
+    return true;
   }
 
-  /** Sends a page that nobody asked for: where that fails, no other channel hears less for it. */
-  #give(number: number, channel: Channel): void {
-    try {
-      this.#page(number, channel);
-    } catch (error) {
-      if (!(error instanceof DriftlessError)) throw error;
+  /** Sends pages that nobody asked for: where one fails, no other channel hears less for it. */
+  #give(late: readonly Late[]): void {
+    if (late.length === 0) return;
+    const { server } = this.#options;
+    const pull = ([, { scope, cursor }]: Late) => {
+      try {
+        return server.pull(scope, cursor, PULL_LIMIT_MAX);
+      } catch (error) {
+        if (error instanceof DriftlessError) return error;
+        throw error;
+      }
+    };
+    const tell = ([number, channel]: Late, page: PullPage | DriftlessError) => {
+      if (!(page instanceof DriftlessError)) {
+        return this.#show(number, channel, channel.cursor, page);
+      }
       channel.behind = true;
-      this.#fail(number, error);
-    }
+      this.#fail(number, page);
+    };
+    this.#settle(
+      () => late.map((one) => [one, pull(one)] as const),
+      (pages) => pages.forEach(([one, page]) => tell(one, page)),
+      (error) => {
+        if (!(error instanceof DriftlessError)) throw error;
+        for (const one of late) tell(one, error);
+      },
+    );
   }
 
   /** Sends a page of the log. A place that the log does not reach leaves the channel where it is. */
   #page(number: number, channel: Channel, from: number = channel.cursor): void {
     const { server } = this.#options;
-    const page = server.pull(channel.scope, from, PULL_LIMIT_MAX);
+    const pull = () => server.pull(channel.scope, from, PULL_LIMIT_MAX);
+    this.#read(number, pull, (page) => this.#show(number, channel, from, page));
+  }
+
+  #show(number: number, channel: Channel, from: number, page: PullPage): void {
     const changes = firstPoke(page.changes);
     const more = page.hasMore || changes.length < page.changes.length;
     channel.cursor = changes.at(-1)?.cursor ?? from;
@@ -339,10 +322,15 @@ export class LiveSession {
   #reconcile(number: number, { scope }: Channel, request: Uint8Array): void {
     const { server, output } = this.#options;
     if (!this.#mayRead(scope)) throw forbidden();
-    const answer = server.reconcile(scope, request, (work) => output.spend(work));
-    if (typeof answer !== "number") return this.#send(number, { kind: "reconcile", body: answer });
-    const busy = new DriftlessError("rate_limited", "Cannot compare so many rows at once");
-    this.#fail(number, busy, answer);
+    const tell = (answer: Uint8Array | number) => {
+      if (typeof answer !== "number") {
+        return this.#send(number, { kind: "reconcile", body: answer });
+      }
+      const busy = new DriftlessError("rate_limited", "Cannot compare so many rows at once");
+      this.#fail(number, busy, answer);
+    };
+    const spend = (work: number) => output.spend(work);
+    this.#read(number, () => server.reconcile(scope, request, spend), tell);
   }
 
   #publish({ scope }: Channel, topic: string, data: string): void {
@@ -382,6 +370,17 @@ export class LiveSession {
   #mayRead(scope: string): boolean {
     const { server, principal } = this.#options;
     return server.allows({ principal, scope, action: "read" });
+  }
+
+  /** Reads the store for what a channel said. */
+  #read<T>(number: number, work: () => T, then: (value: T) => void): void {
+    this.#settle(work, then, (error) => this.#refuse(number, error));
+  }
+
+  /** Answers a channel with what is wrong with what it said. */
+  #refuse(channel: number, error: unknown): void {
+    if (!(error instanceof DriftlessError)) throw error;
+    this.#fail(channel, error, error instanceof VersionError ? error.retryAfterMs : 0);
   }
 
   #fail(channel: number, { code, message: error }: DriftlessError, retryAfterMs = 0): void {

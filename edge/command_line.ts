@@ -22,6 +22,7 @@ import { serveCommand } from "./commands/serve_command.ts";
 import { tokenCommand } from "./commands/token_command.ts";
 import { exportCommand, importCommand } from "./commands/transfer_commands.ts";
 import { verifyCommand } from "./commands/verify_command.ts";
+import { wasmLimitCommand } from "./commands/wasm_limit_command.ts";
 import { SECRET_UNITS_MIN } from "./identity.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -34,6 +35,7 @@ const COMMANDS: readonly Command[] = [
   tokenCommand,
   doctorCommand,
   verifyCommand,
+  wasmLimitCommand,
 ];
 
 const EVERYWHERE: Readonly<Record<string, Option>> = {
@@ -112,7 +114,11 @@ function parse(args: readonly string[]) {
   );
   const { tokens, positionals } = parseArgs({
     args: [...args],
-    options: { ...options, help: { type: "boolean", short: "h" } },
+    options: {
+      ...options,
+      help: { type: "boolean", short: "h" },
+      out: { type: "string", short: "o" },
+    },
     allowPositionals: true,
     strict: false,
     tokens: true,

@@ -3,6 +3,9 @@
  *
  * One fsync then pays for all of them, and nobody is answered before it. A commit behind which nothing
  * waits for its scope ends a burst: it is the one that carries the root.
+ *
+ * On a store whose data is elsewhere a group is decided when it is durable there; what arrives meanwhile
+ * is the next group.
  */
 import type { ScopeCommit } from "../core/claims.ts";
 import { DriftlessError } from "../core/errors.ts";
@@ -37,6 +40,8 @@ export class Committer {
   /** How many mutations wait for each scope. */
   readonly #waitingIn = new Map<string, number>();
   #scheduled = false;
+  /** Whether a group is being decided elsewhere. */
+  #isBusy = false;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -61,7 +66,7 @@ export class Committer {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#isBusy) return;
     this.#scheduled = true;
     this.#options.defer(() => {
       this.#scheduled = false;
@@ -70,26 +75,49 @@ export class Committer {
   }
 
   #commit(): void {
-    const group = this.#takeGroup();
-    if (this.#waiting.length > 0) this.#schedule();
-    this.#decide(group);
+    const decision = this.#decide(this.#takeGroup());
+    if (decision === undefined) return this.#goOn();
+    this.#isBusy = true;
+    decision.finally(() => {
+      this.#isBusy = false;
+      this.#goOn();
+    });
   }
 
-  #decide(group: readonly Waiting[]): void {
-    let outcome: PushOutcome;
+  #goOn(): void {
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+
+  #decide(group: readonly Waiting[]): void | Promise<void> {
+    const { server } = this.#options;
+    const work = () => server.push(group, (scope) => !this.#waitingIn.has(scope));
+    let outcome: PushOutcome | Promise<PushOutcome>;
     try {
-      outcome = this.#options.server.push(group, (scope) => !this.#waitingIn.has(scope));
+      outcome = server.settled(work);
     } catch (error) {
-      // A disk that fails, fails all. Anything else is the doing of one, and must not cost the others.
-      if (group.length > 1 && !(error instanceof DriftlessError)) {
-        for (const one of group) this.#decide([one]);
-      } else {
-        for (const { decided } of group) decided(null, error);
-      }
-      return;
+      return this.#failed(group, error);
     }
-    group.forEach(({ decided }, index) => decided(outcome.results[index] ?? [], null));
-    this.#options.committed(outcome.commits);
+    if (!(outcome instanceof Promise)) return this.#tell(group, outcome);
+    return outcome.then((made) => this.#tell(group, made), (error) => this.#failed(group, error));
+  }
+
+  #tell(group: readonly Waiting[], { results, commits }: PushOutcome): void {
+    group.forEach(({ decided }, index) => decided(results[index] ?? [], null));
+    this.#options.committed(commits);
+  }
+
+  /** A disk that fails, fails all. Anything else is the doing of one, and must not cost the others. */
+  #failed(group: readonly Waiting[], error: unknown): void | Promise<void> {
+    if (group.length > 1 && !(error instanceof DriftlessError)) return this.#oneByOne(group);
+    for (const { decided } of group) decided(null, error);
+  }
+
+  #oneByOne(group: readonly Waiting[], from = 0): void | Promise<void> {
+    for (const [index, one] of group.entries()) {
+      if (index < from) continue;
+      const decision = this.#decide([one]);
+      if (decision !== undefined) return decision.then(() => this.#oneByOne(group, index + 1));
+    }
   }
 
   #takeGroup(): readonly Waiting[] {

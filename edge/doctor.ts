@@ -4,7 +4,7 @@ import process from "node:process";
 import type { AnyApp } from "../core/app.ts";
 import { DATA_STEPS, examineData, type Finding, type Level } from "./doctor_data.ts";
 import { SECRET_UNITS_MIN } from "./identity.ts";
-import { openSqlite } from "./sql.ts";
+import { openSqlite } from "./sqlite_node.ts";
 import type { OpenSqlite } from "./sqlite_driver.ts";
 
 /** What to examine. */

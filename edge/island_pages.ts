@@ -15,7 +15,8 @@ import {
 } from "parse5";
 import type { AnyApp } from "../core/app.ts";
 import type { Asset } from "./handler.ts";
-import { assetOf, type PageFinder } from "./pages.ts";
+import { assetOf } from "./asset.ts";
+import type { PageFinder } from "./pages.ts";
 
 /** An island as a page shows it first. */
 export interface ShownIsland {

@@ -31,6 +31,7 @@ export const TEMPLATE_BYTES_MAX = 1024 * 1024;
 export const TEMPLATES_MAX = 1_000;
 
 const EXTENSION = ".html";
+const ISLAND_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /** The folder of an app's templates; undefined when there is none. */
 export function templateFolderOf(app: string): string | undefined {
@@ -85,7 +86,7 @@ export async function readTemplates(folder: string | undefined): Promise<Templat
 /**
  * Compiles all islands.
  *
- * @throws {TypeError} when one of them is not what `island` returns
+ * @throws {TypeError} when one of them is not what `island` returns, or its name is no word
  * @throws {TemplateError} when something is wrong with a template
  * @throws {TemplateErrors} when several things are
  */
@@ -112,6 +113,9 @@ export function compileIslands(
 
 function islandOf(name: string, value: object): Island {
   try {
+    if (!ISLAND_NAME.test(name)) {
+      throw new TypeError("its name is no word of letters, digits, hyphens and underscores");
+    }
     // An app file may have an `island` of another copy of this module: what counts is the shape.
     const { Class, ...options } = value as Island;
     return checkedIsland(Class, options);

@@ -43,7 +43,7 @@ interface BunServer {
 
 interface BunWebSocket {
   readonly data: Connection;
-  send(bytes: Uint8Array): number;
+  send(message: Uint8Array | string): number;
   close(code: number, reason: string): void;
   terminate(): void;
   getBufferedAmount(): number;
@@ -111,8 +111,7 @@ class BunListener implements Listener {
         sendPings: false,
         perMessageDeflate: false,
         open: (socket) => this.#open(socket),
-        message: ({ data: { socket } }, data) =>
-          socket?.receive(typeof data === "string" ? undefined : data),
+        message: ({ data: { socket } }, data) => socket?.receive(data),
         close: ({ data: { socket } }, code) => {
           if (socket === undefined) return;
           this.#sockets.delete(socket);
@@ -192,6 +191,10 @@ class BunWire implements Wire {
   send(bytes: Uint8Array): void {
     // Bun drops a message that does not fit, and closes the socket: there is never a silent hole.
     this.#socket.send(bytes);
+  }
+
+  sendText(text: string): void {
+    this.#socket.send(text);
   }
 
   close(code: number, reason: string): void {

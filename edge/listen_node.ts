@@ -44,7 +44,7 @@ import {
 
 /** The part of a `ws` connection that is used here; the package brings no types. */
 interface WsConnection {
-  send(bytes: Uint8Array): void;
+  send(message: Uint8Array | string): void;
   close(code: number, reason: string): void;
   on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): void;
   on(event: "close", listener: (code: number) => void): void;
@@ -72,6 +72,8 @@ const WebSocketServer: new (options: WsServerOptions) => WsServer = UntypedWebSo
 
 /** How often `node:http` looks for requests that take too long, in milliseconds. */
 const TIMEOUT_CHECK_MS = 500;
+/** Text is UTF-8 when it comes here: what is not has been refused. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Listens for HTTP and WebSocket on one port. Rejects when the port cannot be taken. */
 export async function listenNode(options: ListenOptions): Promise<Listener> {
@@ -197,7 +199,7 @@ class NodeListener implements Listener {
       this.#sockets.add(socket);
       connection.on(
         "message",
-        (data, isBinary) => socket.receive(isBinary ? data : undefined),
+        (data, isBinary) => socket.receive(isBinary ? data : decoder.decode(data)),
       );
       connection.on("close", (code) => {
         this.#sockets.delete(socket);
@@ -239,13 +241,17 @@ class NodeWire implements Wire {
     return this.#tcp.writableLength;
   }
 
-  send(bytes: Uint8Array): void {
+  send(message: Uint8Array | string): void {
     if (!this.#held) {
       this.#held = true;
       this.#tcp.cork();
       process.nextTick(this.#release);
     }
-    this.#connection.send(bytes);
+    this.#connection.send(message);
+  }
+
+  sendText(text: string): void {
+    this.send(text);
   }
 
   close(code: number, reason: string): void {

@@ -7,9 +7,13 @@ import { CommitPoke } from "../core/poke.ts";
 import { PresenceRooms } from "../core/presence.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
 import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
+import { type AnyStore, whenSettled } from "../core/suspend.ts";
+import { Acks } from "./acks.ts";
 import { Alarm } from "./alarm.ts";
 import type { Committer, Decided } from "./committer.ts";
+import { Following } from "./following.ts";
 import type { Identity } from "./identity.ts";
+import { Inputs } from "./inputs.ts";
 import type { LiveUi, UiPeer } from "./live_ui.ts";
 import { errorText, type Log } from "./log.ts";
 import { Outbox } from "./outbox.ts";
@@ -44,6 +48,8 @@ interface Connection {
   readonly socket: Socket;
   readonly session: LiveSession;
   readonly outbox: Outbox;
+  /** What happens to the session, in order. */
+  readonly inputs: Inputs;
   readonly identity: Identity;
   readonly scopes: Set<string>;
   /** Its half of the live UI, once it speaks of that. */
@@ -55,6 +61,8 @@ interface Connection {
 /** What a {@linkcode LiveHub} is made of. */
 export interface LiveHubOptions {
   readonly server: SyncServer;
+  /** The server's store. */
+  readonly store: AnyStore;
   readonly committer: Committer;
   readonly log: Log;
   /** A clock in milliseconds that never goes back. */
@@ -78,9 +86,11 @@ export class LiveHub {
   readonly #unsent = new Set<Acks>();
   readonly #presence: PresenceRooms;
   readonly #alarm: Alarm;
+  readonly #following: Following;
 
   constructor(options: LiveHubOptions) {
     this.#options = options;
+    this.#following = new Following(options.store, (scope) => this.#catchUp(scope));
     this.#alarm = new Alarm(options.now, () => this.#presence.turn());
     const wake = (afterMs: number) => this.#alarm.set(afterMs);
     this.#presence = new PresenceRooms({ clock: options, wake });
@@ -111,11 +121,16 @@ export class LiveHub {
       () => log.info("slow peer cut", { peer: socket.remoteAddress }),
     );
     const limiter = new RateLimiter(LIVE_RATE, now);
+    const inputs = new Inputs({
+      overflowed: () => socket.close(CLOSE_FAILED, "unavailable"),
+      failed: (error) => socket.close(CLOSE_FAILED, publicError(error, log).code),
+    });
     const session = this.#openSession(identity, socket.remoteAddress, outbox, () => connection);
     const connection: Connection = {
       socket,
       session,
       outbox,
+      inputs,
       identity,
       scopes: new Set(),
       ui: undefined,
@@ -133,7 +148,7 @@ export class LiveHub {
           session.fail(0, busy, wait);
           return socket.close(CLOSE_POLICY, "rate_limited");
         }
-        this.#receive(connection, bytes);
+        inputs.take(() => this.#receive(connection, bytes), bytes.length);
       },
       drained: () => {
         outbox.drained();
@@ -163,28 +178,39 @@ export class LiveHub {
 
   /** Gives every session what the log has and it does not, whichever process wrote it. */
   catchUp(): void {
-    for (const scope of this.#rooms.keys()) {
-      const { cursor } = this.#options.server.head(scope);
-      this.#tell(scope, (session) => session.advanced(scope, cursor));
-    }
+    for (const scope of this.#rooms.keys()) this.#catchUp(scope);
   }
 
   /** Cuts the dead, lets go the expired, asks again who may read. Call every {@linkcode SWEEP_MS}. */
   sweep(): void {
     const silentSince = this.#options.now() - SILENCE_MS_MAX;
     for (const connection of this.#connections) {
-      const { socket, session, identity, heardAt } = connection;
+      const { socket, inputs, identity, heardAt } = connection;
       if (heardAt < silentSince) socket.terminate();
       else if (identity.expires <= Date.now()) socket.close(CLOSE_EXPIRED, "unauthenticated");
-      else session.recheck();
+      else inputs.take(() => this.#recheck(connection));
       connection.ui?.recheck();
-      this.#leaveRooms(connection, session.scopes());
     }
   }
 
   /** Stops timers. */
   close(): void {
     this.#alarm.close();
+    this.#following.close();
+  }
+
+  #recheck(connection: Connection): void {
+    connection.session.recheck();
+    this.#leaveRooms(connection, connection.session.scopes());
+  }
+
+  #catchUp(scope: string): void {
+    const { server, log } = this.#options;
+    const head = whenSettled(server.settled(() => server.head(scope)), ({ cursor }) => {
+      this.#tell(scope, (session) => session.advanced(scope, cursor));
+    });
+    // The next commit, or the next look, brings what is missing.
+    if (head instanceof Promise) head.catch((error) => publicError(error, log));
   }
 
   #openSession(
@@ -194,7 +220,9 @@ export class LiveHub {
     own: () => Connection,
   ): LiveSession {
     const { server, log, spendWork } = this.#options;
-    const acks = new Acks((channel, results) => session.decided(channel, results), this.#unsent);
+    const decided = (channel: number, results: readonly MutationResult[]) =>
+      own().inputs.take(() => session.decided(channel, results));
+    const acks = new Acks(decided, this.#unsent);
     const session: LiveSession = new LiveSession({
       server,
       principal: identity.principal,
@@ -206,13 +234,24 @@ export class LiveHub {
           this.#push(own(), mutations, (results, error) => {
             if (results !== null) return acks.add(channel, results);
             const wait = error instanceof RateLimitedError ? error.retryAfterMs : 0;
-            session.fail(channel, publicError(error, log), wait);
+            const reason = publicError(error, log);
+            own().inputs.take(() => session.fail(channel, reason, wait));
           }),
         publish: (scope, topic, data) => this.publish(scope, topic, data),
         joined: (scope) => this.#join(own(), scope),
         ui: (body) => this.#showed(own(), body),
         isReady: () => outbox.isEmpty,
         spend: (work) => spendWork(identity, address, work),
+      },
+      settle: (work, then, failed) => {
+        let read: ReturnType<typeof work> | Promise<ReturnType<typeof work>>;
+        try {
+          read = server.settled(work);
+        } catch (error) {
+          return failed(error);
+        }
+        if (read instanceof Promise) own().inputs.wait(read, then, failed);
+        else then(read);
       },
     });
     return session;
@@ -261,9 +300,10 @@ export class LiveHub {
 
   /** Tells everyone in a scope; whoever cannot be told leaves, and keeps nobody from hearing it. */
   #tell(scope: string, tell: (session: LiveSession) => void): void {
-    for (const { session, socket } of this.#rooms.get(scope) ?? []) {
+    for (const { session, socket, inputs } of this.#rooms.get(scope) ?? []) {
       try {
-        tell(session);
+        if (inputs.isIdle) tell(session);
+        else inputs.take(() => tell(session));
       } catch (error) {
         socket.close(CLOSE_FAILED, publicError(error, this.#options.log).code);
       }
@@ -284,11 +324,13 @@ export class LiveHub {
     this.#leaveRooms(connection, connection.session.scopes());
     connection.scopes.add(scope);
     const room = this.#rooms.get(scope);
-    if (room === undefined) this.#rooms.set(scope, new Set([connection]));
-    else room.add(connection);
+    if (room !== undefined) return void room.add(connection);
+    this.#rooms.set(scope, new Set([connection]));
+    this.#following.begin(scope);
   }
 
   #leave(connection: Connection): void {
+    connection.inputs.close();
     connection.outbox.close();
     connection.session.closed();
     connection.ui?.closed();
@@ -310,39 +352,10 @@ export class LiveHub {
       connection.scopes.delete(scope);
       const room = this.#rooms.get(scope);
       room?.delete(connection);
-      if (room?.size === 0) this.#rooms.delete(scope);
+      if (room?.size !== 0) continue;
+      this.#rooms.delete(scope);
+      this.#following.end(scope);
     }
-  }
-}
-
-/**
- * Joins the results of pushes that one commit decided into one message. A client fills its window anew
- * on every answer: many small answers would make many small pushes, and those again.
- */
-class Acks {
-  readonly #send: (channel: number, results: readonly MutationResult[]) => void;
-  readonly #unsent: Set<Acks>;
-  readonly #waiting = new Map<number, MutationResult[]>();
-
-  /** Adds itself to `unsent` when it has something to send. */
-  constructor(
-    send: (channel: number, results: readonly MutationResult[]) => void,
-    unsent: Set<Acks>,
-  ) {
-    this.#send = send;
-    this.#unsent = unsent;
-  }
-
-  add(channel: number, results: readonly MutationResult[]): void {
-    this.#unsent.add(this);
-    const waiting = this.#waiting.get(channel);
-    if (waiting === undefined) this.#waiting.set(channel, [...results]);
-    else waiting.push(...results);
-  }
-
-  flush(): void {
-    for (const [channel, results] of this.#waiting) this.#send(channel, results);
-    this.#waiting.clear();
   }
 }
 

@@ -7,7 +7,8 @@
 import { watch } from "node:fs";
 import { extname } from "node:path";
 import type { Asset } from "./handler.ts";
-import { assetOf, type PageFinder } from "./pages.ts";
+import { assetOf } from "./asset.ts";
+import type { PageFinder } from "./pages.ts";
 
 /** Files of an app being watched. */
 export interface Watching {
@@ -23,7 +24,16 @@ const EDITION_PATH = "/_driftless/edition";
 const SCRIPT_PATH = "/_driftless/reload.js";
 
 /** Files that an app and its pages are made of. A data file is not, however often it changes. */
-const SOURCES: readonly string[] = [".css", ".html", ".js", ".json", ".mjs", ".svg", ".ts"];
+const SOURCES: readonly string[] = [
+  ".css",
+  ".html",
+  ".js",
+  ".json",
+  ".mjs",
+  ".svg",
+  ".ts",
+  ".wasm",
+];
 
 const SCRIPT =
   `/** Loads the page anew when the server has another edition of the app than the page. */

@@ -12,22 +12,25 @@ import { frozenJson } from "../core/json.ts";
 import { checkMutation, DEFAULT_SCOPE } from "../core/mutation.ts";
 import { type Random, randomId } from "../core/ports.ts";
 import type { SyncServer } from "../core/server.ts";
-import type { Store } from "../core/store.ts";
+import { type AnyStore, isSuspending } from "../core/suspend.ts";
 import { encodeDown } from "../core/wire/messages.ts";
 import { LiveHost } from "../ui/live_host.ts";
-import type { LiveSync } from "../ui/live_collections.ts";
+import type { ElsewhereRows, LiveSync } from "../ui/live_collections.ts";
+import type { LiveRecords } from "../ui/live_loads.ts";
 import type { IslandStorage } from "../ui/live_holder.ts";
 import type { IslandAccess } from "../ui/live_ports.ts";
 import { type Admission, identifyVisitor } from "./admission.ts";
 import { Alarm } from "./alarm.ts";
 import type { Committer } from "./committer.ts";
+import { type AsyncIslandStates, FetchedIslands } from "./fetched_islands.ts";
+import { Following } from "./following.ts";
 import type { Asset } from "./handler.ts";
 import type { Identity } from "./identity.ts";
 import { fillPage, mayHaveIslands, rootPage, type ShownIsland } from "./island_pages.ts";
 import { type CompiledIsland, compileIslands, type Templates } from "./island_templates.ts";
 import { callerOf } from "./live.ts";
 import { errorText, type Log } from "./log.ts";
-import { assetOf } from "./pages.ts";
+import { assetOf } from "./asset.ts";
 import { type Rate, RateLimiter } from "./rate.ts";
 import type { Peer } from "./socket.ts";
 import { UI_BODY_BYTES_MAX, UiParts } from "./ui_parts.ts";
@@ -37,12 +40,12 @@ import { UiUploads } from "./ui_uploads.ts";
 export interface LiveUiOptions {
   readonly app: AnyApp;
   readonly server: SyncServer;
-  readonly store: Store;
+  readonly store: AnyStore;
   readonly committer: Committer;
   readonly log: Log;
   readonly templates?: Templates;
   /** Where the state of islands outlives the process. */
-  readonly islandStates?: IslandStorage;
+  readonly islandStates?: IslandStorage | AsyncIslandStates;
   readonly admission: Admission;
   readonly random: Random;
   /** A clock in milliseconds that never goes back. */
@@ -85,6 +88,8 @@ export class LiveUi {
   readonly #alarm: Alarm;
   readonly #options: LiveUiOptions;
   readonly #pageRate: RateLimiter;
+  readonly #following: Following;
+  readonly #storage: IslandStorage | undefined;
   readonly #islands: ReadonlyMap<string, CompiledIsland>;
   readonly #assets: ReadonlyMap<string, Asset>;
   /** Messages in their envelopes: the same bytes go to all tabs that see the same. */
@@ -93,7 +98,9 @@ export class LiveUi {
   /** @throws {TemplateError} and what else {@linkcode compileIslands} throws */
   constructor(options: LiveUiOptions) {
     this.#options = options;
-    const { app, templates, log, random, islandStates, now } = options;
+    const { app, templates, log, random, now } = options;
+    this.#storage = storageOf(options);
+    this.#following = new Following(options.store, (scope) => this.#host.reread(scope));
     const islands = compileIslands(app.islands, templates);
     this.#islands = new Map(islands.map((island) => [island.name, island]));
     this.#assets = assetsOf(islands, rootPage(app));
@@ -105,7 +112,7 @@ export class LiveUi {
       random,
       wake: (afterMs) => this.#alarm.set(afterMs),
       authorize: (request) => this.#allows(request),
-      ...(islandStates === undefined ? {} : { storage: islandStates }),
+      ...(this.#storage === undefined ? {} : { storage: this.#storage }),
       sync: this.#sync(),
       onFailure: (error, where) => log.error("app failed", { where, error: errorText(error) }),
     });
@@ -155,22 +162,20 @@ export class LiveUi {
     if (!mayHaveIslands(html)) return undefined;
     const identity = await identifyVisitor(request, this.#options.admission);
     const isMany = this.#pageRate.take(callerOf(identity, peer.remoteAddress)) > 0;
+    if (isMany) return unlessSame(fillPage(html, () => undefined), html);
     const { pathname, search } = new URL(request.url);
     const { principal } = identity;
-    let session = "";
-    const filled = fillPage(html, (name) => {
-      if (isMany) return undefined;
-      const [shown] = this.#host.page({
-        principal,
-        url: pathname + search,
-        names: [name],
-        session,
-      });
-      if (shown === undefined) return undefined;
-      session = shown.session;
-      return this.#withParts(name, shown);
+    const names = isSuspending(this.#options.store) ? islandsIn(html) : undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    this.#host.prepare({ principal, names: [...names ?? []], token: "" }, (error) => {
+      try {
+        if (error !== null) throw error;
+        resolve(this.#filled(html, principal, pathname + search, names));
+      } catch (thrown) {
+        reject(thrown);
+      }
     });
-    return filled === html ? undefined : filled;
+    return unlessSame(await promise, html);
   }
 
   /** Commits are durable: islands that read what they changed show it. */
@@ -193,7 +198,25 @@ export class LiveUi {
   close(): void {
     this.#host.close();
     this.#alarm.close();
+    this.#following.close();
     this.uploads.close();
+  }
+
+  /** The page with those islands in it that may be mounted; the bridge asks for the others. */
+  #filled(
+    html: string,
+    principal: Principal | null,
+    url: string,
+    prepared: ReadonlySet<string> | undefined,
+  ): string {
+    let session = "";
+    return fillPage(html, (name) => {
+      if (prepared !== undefined && !prepared.has(name)) return undefined;
+      const [shown] = this.#host.page({ principal, url, names: [name], session });
+      if (shown === undefined) return undefined;
+      session = shown.session;
+      return this.#withParts(name, shown);
+    });
   }
 
   #envelope(body: Uint8Array): Uint8Array {
@@ -218,18 +241,34 @@ export class LiveUi {
   }
 
   #sync(): LiveSync {
-    const { app, server, store } = this.#options;
+    const { server, store } = this.#options;
+    const elsewhere = this.#elsewhere();
     return {
-      rows: (scope, collection) => {
-        if (!Object.hasOwn(app.collections, collection)) {
-          throw new TypeError(`Cannot read the collection "${collection}": there is none`);
-        }
-        const rows = store.rows(scope, collection);
-        return rows.map(({ id, json }) => [id, frozenJson(json)] as const);
-      },
+      rows: (scope, collection) => this.#rows(store, scope, collection),
+      ...(elsewhere === undefined ? {} : { elsewhere }),
       mayRead: (principal, scope) => server.allows({ principal, scope, action: "read" }),
       mutate: (principal, scope, name, args, decided) =>
         this.#mutate(principal, { scope, name, args }, decided),
+    };
+  }
+
+  #rows(store: AnyStore, scope: string, collection: string): LiveRecords {
+    if (!Object.hasOwn(this.#options.app.collections, collection)) {
+      throw new TypeError(`Cannot read the collection "${collection}": there is none`);
+    }
+    const rows = store.rows(scope, collection);
+    return rows.map(({ id, json }) => [id, frozenJson(json)] as const);
+  }
+
+  #elsewhere(): ElsewhereRows | undefined {
+    const { app, store, log } = this.#options;
+    if (!isSuspending(store)) return undefined;
+    return {
+      names: Object.keys(app.collections),
+      fetch: (scope, collection) => store.settle(() => this.#rows(store, scope, collection)),
+      follow: (scope) => this.#following.begin(scope),
+      unfollow: (scope) => this.#following.end(scope),
+      failed: (error) => log.error("islands failed", { error: errorText(error) }),
     };
   }
 
@@ -255,6 +294,26 @@ export class LiveUi {
       decided(asFailure(error));
     }
   }
+}
+
+/** Saved state, as if it were at hand. */
+function storageOf({ islandStates, store, log }: LiveUiOptions): IslandStorage | undefined {
+  if (islandStates === undefined || !isSuspending(store)) {
+    return islandStates as IslandStorage | undefined;
+  }
+  const failed = (error: unknown) => log.error("islands failed", { error: errorText(error) });
+  return new FetchedIslands(islandStates as AsyncIslandStates, failed);
+}
+
+/** The islands that a page asks for, by name. */
+function islandsIn(html: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  fillPage(html, (name) => void names.add(name));
+  return names;
+}
+
+function unlessSame(filled: string, html: string): string | undefined {
+  return filled === html ? undefined : filled;
 }
 
 function asFailure(error: unknown): DriftlessError {

@@ -9,10 +9,10 @@
  * A file is served when its type is one of the web's and no part of its path begins with a dot: a
  * data file, a configuration and a key never are.
  */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve, sep } from "node:path";
+import { assetOf } from "./asset.ts";
 import { browserModule, refusal } from "./browser_module.ts";
 import type { Asset } from "./handler.ts";
 import type { Log } from "./log.ts";
@@ -30,8 +30,6 @@ export type PageFinder = (path: string) => Promise<Asset | undefined>;
 
 /** Bytes of one file; a video belongs elsewhere. */
 export const PAGE_BYTES_MAX = 16 * 1024 * 1024;
-/** 128 bits of the hash tell any two versions apart. */
-const ETAG_UNITS = 22;
 const SCRIPT = "text/javascript; charset=utf-8";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -76,12 +74,6 @@ export function createPages({ app, folder }: PageFolders, log: Log): PageFinder 
     const modules = await modulesOf(files, home, basename(app));
     return modules.has(name) ? (await files.read(home, name, true)) : undefined;
   };
-}
-
-/** A part of the program, as it is handed to browsers. */
-export function assetOf(type: string, body: string | Uint8Array<ArrayBuffer>): Asset {
-  const hash = createHash("sha256").update(body).digest("base64url");
-  return { type, body, etag: `"${hash.slice(0, ETAG_UNITS)}"` };
 }
 
 /** The file name that a URL path stands for; undefined when it stands for none. */

@@ -12,6 +12,7 @@ import {
 export interface Wire {
   readonly bufferedBytes: number;
   send(bytes: Uint8Array): void;
+  sendText(text: string): void;
   /** Sends a close frame; `reason` fits one. */
   close(code: number, reason: string): void;
   /** Drops the connection without waiting for the peer. Harmless when it is gone. */
@@ -64,6 +65,12 @@ export class ServerSocket implements Socket {
     if (this.#wire.bufferedBytes > SOCKET_BUFFER_BYTES_MAX) this.terminate();
   }
 
+  sendText(text: string): void {
+    if (!this.#open) return;
+    this.#wire.sendText(text);
+    if (this.#wire.bufferedBytes > SOCKET_BUFFER_BYTES_MAX) this.terminate();
+  }
+
   close(code: number, reason: string): void {
     if (!this.#open) return;
     this.#ownCode = code;
@@ -90,14 +97,16 @@ export class ServerSocket implements Socket {
     });
   }
 
-  /** A whole message; `undefined` for one that is text. */
-  receive(bytes: Uint8Array | undefined): void {
+  /** A whole message. */
+  receive(message: Uint8Array | string): void {
     if (!this.#open) return;
-    if (bytes !== undefined) {
+    const handlers = this.#handlers;
+    if (typeof message !== "string") {
       // Runtimes hand out Node buffers, whose `slice` does not copy; the host gets the plain kind.
-      const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      return this.#guard(() => this.#handlers?.message(plain));
+      const plain = new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
+      return this.#guard(() => handlers?.message(plain));
     }
+    if (handlers?.text !== undefined) return this.#guard(() => handlers.text?.(message));
     this.close(CLOSE_CODE_NOT_BINARY, "Only binary messages are accepted");
     this.#leaveWithin(SOCKET_LINGER_MS);
   }

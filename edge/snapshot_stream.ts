@@ -8,12 +8,20 @@
  * values of one kind stand together, which compresses to about two thirds.
  */
 import type { JsonObject } from "../core/json.ts";
-import type { SnapshotReader, StoredRow } from "../core/store.ts";
+import type { StoredRow } from "../core/store.ts";
 
 /** Rows that a snapshot reads at once: it bounds how long the others wait. */
 const SNAPSHOT_PAGE_ROWS = 2_000;
 /** How long a caller may take to read a snapshot, in milliseconds: the store keeps its view so long. */
 export const SNAPSHOT_MS_MAX = 5 * 60 * 1000;
+
+/** Rows of one moment, page by page, from wherever they are. */
+export interface SnapshotPages {
+  /** Up to `limit` further rows; empty at the end. */
+  next(limit: number): readonly StoredRow[] | Promise<readonly StoredRow[]>;
+  /** Safe to call twice. */
+  close(): void;
+}
 
 /** Writes pages of rows one after the other. */
 export interface SnapshotForm {
@@ -71,7 +79,7 @@ interface Page {
 
 /** The text of a snapshot; `tail` is what follows the rows. Closes the reader, whatever happens. */
 export function snapshotStream(
-  reader: SnapshotReader,
+  reader: SnapshotPages,
   form: SnapshotForm,
   tail: string,
 ): ReadableStream<Uint8Array> {
@@ -80,23 +88,26 @@ export function snapshotStream(
   let begin = form.begin;
   let hasRows = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let isClosed = false;
   const close = () => {
+    isClosed = true;
     clearTimeout(timer);
     reader.close();
   };
   return new ReadableStream({
     start(controller) {
       timer = setTimeout(() => {
-        reader.close();
+        close();
         controller.error(new TypeError("Cannot send the snapshot: its reader is too slow"));
       }, SNAPSHOT_MS_MAX);
     },
-    pull(controller) {
+    async pull(controller) {
       let page: readonly StoredRow[];
       const rows: StoredRow[] = [];
       try {
         do {
-          page = reader.next(SNAPSHOT_PAGE_ROWS - rows.length);
+          page = await reader.next(SNAPSHOT_PAGE_ROWS - rows.length);
+          if (isClosed) return;
           rows.push(...page);
         } while (page.length > 0 && rows.length < SNAPSHOT_PAGE_ROWS);
       } catch (error) {

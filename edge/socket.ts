@@ -10,6 +10,7 @@
  * `listen_node.ts` and `listen_bun.ts` implement it and answer to the same test suite; what they do
  * alike is in `server_socket.ts` and `request_bounds.ts`.
  */
+import type { Identity } from "./identity.ts";
 import { LIVE_MESSAGE_BYTES_MAX, PUSH_BODY_BYTES_MAX } from "../core/limits.ts";
 
 /** Bytes of one message from a peer, all fragments together. One more is close code 1009. */
@@ -54,6 +55,8 @@ export interface Socket {
    * What is sent within one turn of the event loop leaves in one write.
    */
   send(bytes: Uint8Array): void;
+  /** Sends one text message, for who speaks text at all; as `send` otherwise. */
+  sendText(text: string): void;
   /**
    * Says goodbye to a peer that reads; one that does not is terminated later. Codes: 1000 normal,
    * 1001 going away, 1003 not binary, 1008 policy, 1011 failed, 4000 to 4999 the host's own.
@@ -67,6 +70,8 @@ export interface Socket {
 export interface SocketHandlers {
   /** The handler owns the bytes. A small part that it keeps long is better copied out. */
   message(bytes: Uint8Array): void;
+  /** A text message. Without this, who sends one is refused with code 1003. */
+  text?(text: string): void;
   /**
    * Called exactly once: with the code that the host closed with, else with the peer's (1005 if it
    * named none), else 1006: terminated, cut, or refused for breaking the protocol.
@@ -80,6 +85,8 @@ export interface SocketHandlers {
 export interface Upgrade {
   /** Called when the handshake is done; not at all when the peer has gone meanwhile. */
   accept(socket: Socket): SocketHandlers;
+  /** Who was admitted, for a host whose sockets outlive its memory. */
+  readonly identity?: Identity;
   /** The one of the offered subprotocols that the host speaks; none when absent. */
   readonly protocol?: string;
 }

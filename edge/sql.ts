@@ -1,10 +1,9 @@
 /**
  * The SQL port: as much of an embedded SQLite as the store needs, and its errors.
  *
- * `node:sqlite` on Deno and on Bun satisfies it as it is. An adapter for another driver must give
- * its errors SQLite's own message and the code `ERR_SQLITE_ERROR`.
+ * `node:sqlite` on Deno and on Bun satisfies it as it is (`sqlite_node.ts`). An adapter for another
+ * driver must give its errors SQLite's own message and the code `ERR_SQLITE_ERROR`.
  */
-import { DatabaseSync } from "node:sqlite";
 import { DriftlessError } from "../core/errors.ts";
 
 /** A value that the store binds. */
@@ -32,6 +31,11 @@ export interface SqlDatabase {
   exec(sql: string): void;
   /** Compiles one statement, whose parameters are `?`. */
   prepare(sql: string): SqlStatement;
+  /**
+   * Runs the work as one transaction, which an error undoes: for a driver without BEGIN. Such a
+   * connection is the only one to its database, and knows no pragma.
+   */
+  readonly transact?: <T>(work: () => T) => T;
   /** Closes the connection; its statements are of no use afterwards. */
   close(): void;
 }
@@ -40,11 +44,6 @@ export interface SqlDatabase {
 export interface CheckedDatabase extends SqlDatabase {
   /** The first error since this was last set to undefined. */
   failure: unknown;
-}
-
-/** Opens, or creates, a database file with the built-in driver. */
-export function openSqlite(path: string): SqlDatabase {
-  return new DatabaseSync(path);
 }
 
 /**
@@ -67,7 +66,10 @@ export function openChecked(open: (path: string) => SqlDatabase, path: string): 
     }
   };
   const db = checked(() => open(path));
+  const { transact } = db;
   return {
+    // What the work throws is not always SQLite's.
+    ...(transact === undefined ? {} : { transact: (work) => translated(() => transact(work)) }),
     get failure() {
       return failure;
     },
@@ -104,6 +106,14 @@ export function sqlFailure(error: unknown): unknown {
   const known = REASONS.find(([pattern]) => pattern.test(error.message));
   const reason = known === undefined ? `SQLite says "${error.message}"` : known[1];
   return new DriftlessError("store_failed", `Cannot use the store: ${reason}`, { cause: error });
+}
+
+function translated<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw sqlFailure(error);
+  }
 }
 
 /** By message: Deno's errors carry no result code. */

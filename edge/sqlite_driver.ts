@@ -5,13 +5,8 @@
  * SQLite library of one's own over FFI; it is loaded only when it is chosen, because it is found on
  * JSR alone.
  */
-import {
-  openSqlite,
-  type SqlDatabase,
-  type SqlInput,
-  type SqlRow,
-  type SqlStatement,
-} from "./sql.ts";
+import type { SqlDatabase, SqlInput, SqlRow, SqlStatement } from "./sql.ts";
+import { openSqlite } from "./sqlite_node.ts";
 
 /** The names of the drivers. */
 export const SQLITE_DRIVERS = ["node", "db"] as const;

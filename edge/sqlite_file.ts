@@ -21,7 +21,6 @@ import type {
 import type { CheckedDatabase } from "./sql.ts";
 import { type IslandStates, SqliteIslands } from "./sqlite_islands.ts";
 import { checkScopeNumber } from "./sqlite_nodes.ts";
-import type { SqliteSnapshots } from "./sqlite_snapshots.ts";
 import {
   changeOf,
   clientOf,
@@ -42,6 +41,16 @@ import { SqliteTrees, type TreeProgress } from "./sqlite_trees.ts";
 /** Rows that an upgrade holds in memory at once. */
 const UPGRADE_PAGE_ROWS = 1_000;
 
+/** Where the snapshots of a file come from, outside of its transactions. */
+export interface Snapshots {
+  /** A reader of a scope as it is committed now. */
+  open(scope: string): SnapshotReader;
+  /** A row is about to be written, in the scope with this number. */
+  keep?(scope: number, entity: string, id: string): void;
+  /** Closes every reader. */
+  close(): void;
+}
+
 /** The running transaction. */
 interface OpenTransaction {
   /** The scopes that it touched; the changed ones are written at its end. */
@@ -59,14 +68,14 @@ export class SqliteFile implements Store {
   readonly #reads: Reads;
   readonly #writes: Writes;
   /** None for a database in memory, which another connection cannot see. */
-  readonly #snapshots: SqliteSnapshots | undefined;
+  readonly #snapshots: Snapshots | undefined;
   readonly #trees: SqliteTrees;
   #transaction: OpenTransaction | undefined;
   #isReading = false;
 
   constructor(
     db: CheckedDatabase,
-    snapshots: SqliteSnapshots | undefined,
+    snapshots: Snapshots | undefined,
     kernel: Kernel | null,
     building: TreeProgress,
   ) {
@@ -93,17 +102,18 @@ export class SqliteFile implements Store {
     invariant(!this.#isReading, "a transaction does not begin inside a read");
     // Left over only when an earlier ROLLBACK failed too.
     this.#rollback();
-    this.#writes.begin.run();
     this.#db.failure = undefined;
     const transaction: OpenTransaction = { heads: new Map(), changed: new Set() };
     this.#transaction = transaction;
     try {
-      this.#trees.begin();
-      const result = work();
-      invariant(!(result instanceof Promise), "the work of a transaction is synchronous");
-      if (this.#db.failure !== undefined) throw this.#db.failure;
-      this.#writeEnds(transaction);
-      this.#writes.commit.run();
+      const result = this.#transact(() => {
+        this.#trees.begin();
+        const result = work();
+        invariant(!(result instanceof Promise), "the work of a transaction is synchronous");
+        if (this.#db.failure !== undefined) throw this.#db.failure;
+        this.#writeEnds(transaction);
+        return result;
+      });
       this.#trees.committed();
       return result;
     } catch (error) {
@@ -187,6 +197,7 @@ export class SqliteFile implements Store {
   putRow(scope: string, row: StoredRow): void {
     const { entity, id, live, cursor, stamps, json } = row;
     const head = this.#written(scope);
+    this.#snapshots?.keep?.(head.scope, entity, id);
     this.#writes.row.run(head.scope, entity, id, live ? 1 : 0, cursor, stamps, json);
     const isBehind = this.#trees.change(head, { entity, id, json: live ? json : null });
     if (isBehind) this.#writable().changed.add(head);
@@ -323,6 +334,15 @@ export class SqliteFile implements Store {
     checkScopeNumber(head.scope);
     heads.set(scope, head);
     return head;
+  }
+
+  /** From BEGIN to COMMIT; an error leaves it to the caller to roll back. */
+  #transact<T>(work: () => T): T {
+    if (this.#db.transact !== undefined) return this.#db.transact(work);
+    this.#writes.begin.run();
+    const result = work();
+    this.#writes.commit.run();
+    return result;
   }
 
   #writeEnds({ changed }: OpenTransaction): void {

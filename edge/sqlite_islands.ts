@@ -38,6 +38,9 @@ const STATEMENTS = {
   oldest: "SELECT key, bytes FROM island_states ORDER BY saved, key LIMIT 1",
 } as const;
 
+/** For a connection that knows no pragma. */
+const STATEMENTS_ALONE = { ...STATEMENTS, lax: "SELECT 0", strict: "SELECT 0" };
+
 /** The saved state in a file, on the connection that writes it. */
 export class SqliteIslands implements IslandStates {
   readonly #statements: Readonly<Record<keyof typeof STATEMENTS, SqlStatement>>;
@@ -47,8 +50,9 @@ export class SqliteIslands implements IslandStates {
   #bytes = 0;
 
   constructor(db: SqlDatabase, options: IslandStatesOptions = {}) {
+    const texts = db.transact === undefined ? STATEMENTS : STATEMENTS_ALONE;
     this.#statements = Object.fromEntries(
-      Object.entries(STATEMENTS).map(([name, sql]) => [name, db.prepare(sql)]),
+      Object.entries(texts).map(([name, sql]) => [name, db.prepare(sql)]),
     ) as Record<keyof typeof STATEMENTS, SqlStatement>;
     this.#now = options.now ?? Date.now;
     this.#bytesMax = options.bytesMax ?? ISLAND_STATES_BYTES_MAX;

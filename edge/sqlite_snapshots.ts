@@ -7,6 +7,7 @@
 import { invariant } from "../core/assert.ts";
 import type { SnapshotReader } from "../core/store.ts";
 import { closingOnFailure, type SqlDatabase } from "./sql.ts";
+import type { Snapshots } from "./sqlite_file.ts";
 import { headOf, prepareReads, readPage, type Reads } from "./sqlite_statements.ts";
 
 /** Read connections that are kept for the next snapshots. */
@@ -18,7 +19,7 @@ interface Connection {
 }
 
 /** The open snapshots of one file, and the connections for the next ones. */
-export class SqliteSnapshots {
+export class SqliteSnapshots implements Snapshots {
   readonly #connect: () => SqlDatabase;
   readonly #idle: Connection[] = [];
   readonly #open = new Set<SnapshotReader>();
@@ -28,7 +29,6 @@ export class SqliteSnapshots {
     this.#connect = connect;
   }
 
-  /** A reader of a scope as it is committed now. */
   open(scope: string): SnapshotReader {
     const connection = this.#idle.pop() ?? connectionOn(this.#connect());
     const { db, reads } = connection;
@@ -59,7 +59,6 @@ export class SqliteSnapshots {
     return reader;
   }
 
-  /** Closes every reader and every connection. */
   close(): void {
     for (const reader of this.#open) reader.close();
     for (const { db } of this.#idle.splice(0)) db.close();

@@ -76,6 +76,9 @@ const WRITES = {
       AND clients.client = outcomes.client), 0) - ?)`,
 } as const;
 
+/** For a connection that has its database for itself: what it reads only changes when it writes. */
+const READS_ALONE = { ...READS, begin: "SELECT 0", dataVersion: "SELECT 0 AS data_version" };
+
 /** The reading statements of one connection. */
 export type Reads = Readonly<Record<keyof typeof READS, SqlStatement>>;
 /** The writing statements of one connection. */
@@ -83,7 +86,7 @@ export type Writes = Readonly<Record<keyof typeof WRITES, SqlStatement>>;
 
 /** Prepares the reading statements. */
 export function prepareReads(db: SqlDatabase): Reads {
-  return prepareAll(db, READS);
+  return prepareAll(db, db.transact === undefined ? READS : READS_ALONE);
 }
 
 /** Prepares the writing statements. */

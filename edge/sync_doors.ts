@@ -31,12 +31,13 @@ import {
 } from "../core/mutation.ts";
 import type { MutationResult, SyncServer } from "../core/server.ts";
 import type { SnapshotReader } from "../core/store.ts";
+import { whenSettled } from "../core/suspend.ts";
 import { ReconcileRequest } from "../core/wire/reconcile_gen.ts";
 import type { Committer } from "./committer.ts";
 import type { Identity } from "./identity.ts";
 import { RateLimitedError } from "./rate.ts";
 import type { SpendWork } from "./reconcile_rate.ts";
-import { COLUMNS, RECORDS, snapshotStream } from "./snapshot_stream.ts";
+import { COLUMNS, RECORDS, type SnapshotPages, snapshotStream } from "./snapshot_stream.ts";
 
 /** Snapshots of more than one page that are being read: each has a connection to the store. */
 export const SNAPSHOTS_MAX = 256;
@@ -103,23 +104,27 @@ export class SyncDoors {
   }
 
   /** One page of the log. */
-  pull(identity: Identity, text: string): string {
+  pull(identity: Identity, text: string): string | Promise<string> {
     const { server } = this.#options;
     const body = bodyOf(text);
     const version = this.#versionIn(body);
     const scope = this.#readable(identity, body.scope);
     const cursor = checkInteger(body.cursor ?? 0, "cursor");
     const limit = readLimit(body.limit);
-    const lastSeq = body.client === undefined
-      ? ""
-      : `,"last_seq":${
-        server.lastSeq(scope, checkName(body.client, "client"), identity.principal)
-      }`;
-    const { changes, hasMore, nextCursor, root } = server.pull(scope, cursor, limit);
-    const list = changes.map((change) => changeText(scope, change)).join(",");
-    const epoch = JSON.stringify(server.epoch);
-    return `{"changes":[${list}],"has_more":${hasMore},"next_cursor":${nextCursor},` +
-      `"epoch":${epoch}${rootText(root)}${lastSeq}${version}}`;
+    const client = body.client === undefined ? undefined : checkName(body.client, "client");
+    const read = () => ({
+      lastSeq: client === undefined
+        ? ""
+        : `,"last_seq":${server.lastSeq(scope, client, identity.principal)}`,
+      page: server.pull(scope, cursor, limit),
+    });
+    return whenSettled(server.settled(read), ({ lastSeq, page }) => {
+      const { changes, hasMore, nextCursor, root } = page;
+      const list = changes.map((change) => changeText(scope, change)).join(",");
+      const epoch = JSON.stringify(server.epoch);
+      return `{"changes":[${list}],"has_more":${hasMore},"next_cursor":${nextCursor},` +
+        `"epoch":${epoch}${rootText(root)}${lastSeq}${version}}`;
+    });
   }
 
   /**
@@ -127,29 +132,43 @@ export class SyncDoors {
    *
    * @throws {DriftlessError} `unavailable` when too many others are reading
    */
-  snapshot(identity: Identity, text: string): ReadableStream<Uint8Array> {
+  snapshot(
+    identity: Identity,
+    text: string,
+  ): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>> {
     const { server } = this.#options;
     const body = bodyOf(text);
     const version = this.#versionIn(body);
     const scope = this.#readable(identity, body.scope);
-    const snapshot = server.snapshot(scope);
-    const reader = this.#counted(snapshot);
-    const { cursor, time, root } = snapshot;
-    const epoch = JSON.stringify(server.epoch);
-    const end = `,"cursor":${cursor},"epoch":${epoch},"time":${time}${rootText(root)}${version}}`;
-    return snapshotStream(reader, body.columns === true ? COLUMNS : RECORDS, end);
+    return whenSettled(server.settled(() => server.snapshot(scope)), (snapshot) => {
+      const pages = this.#counted(snapshot);
+      const { cursor, time, root } = snapshot;
+      const epoch = JSON.stringify(server.epoch);
+      const end = `,"cursor":${cursor},"epoch":${epoch},"time":${time}${rootText(root)}${version}}`;
+      return snapshotStream(pages, body.columns === true ? COLUMNS : RECORDS, end);
+    });
   }
 
   /** A step of finding what differs; callers without a name are told apart by their `address`. */
-  reconcile(identity: Identity, address: string, request: Uint8Array): Uint8Array {
+  reconcile(
+    identity: Identity,
+    address: string,
+    request: Uint8Array,
+  ): Uint8Array | Promise<Uint8Array> {
     const { server, spendWork } = this.#options;
     const scope = this.#readable(identity, scopeOf(request));
-    const answer = server.reconcile(scope, request, (work) => spendWork(identity, address, work));
-    if (typeof answer !== "number") return answer;
-    throw new RateLimitedError("Cannot compare so many rows at once", answer);
+    const spend = (work: number) => spendWork(identity, address, work);
+    return whenSettled(
+      server.settled(() => server.reconcile(scope, request, spend)),
+      (answer) => {
+        if (typeof answer !== "number") return answer;
+        throw new RateLimitedError("Cannot compare so many rows at once", answer);
+      },
+    );
   }
 
-  #counted(reader: SnapshotReader): SnapshotReader {
+  #counted(reader: SnapshotReader): SnapshotPages {
+    const { server } = this.#options;
     if (this.#snapshots >= SNAPSHOTS_MAX) {
       reader.close();
       throw new DriftlessError("unavailable", "Cannot open more snapshots now");
@@ -157,8 +176,7 @@ export class SyncDoors {
     this.#snapshots++;
     let open = true;
     return {
-      cursor: reader.cursor,
-      next: (limit) => reader.next(limit),
+      next: (limit) => server.settled(() => reader.next(limit)),
       close: () => {
         if (open) this.#snapshots--;
         open = false;

@@ -150,6 +150,7 @@ const GLOBALS_BARRED: Readonly<Partial<Record<Room, readonly string[]>>> = {
 const DOORS: readonly string[] = [
   "mod.ts",
   "edge/server.ts",
+  "edge/workers.ts",
   "ui/client/sync_client.ts",
   "ui/live_ui.ts",
 ];

@@ -36,6 +36,11 @@ export interface IslandOptions<T extends object> {
   readonly functions?: readonly string[];
   /** The scope of the sync engine that collections are read from and mutations go to. */
   readonly syncScope?: string;
+  /**
+   * The collections that it reads, and no others. On a store whose data is elsewhere they are fetched
+   * before the island is mounted, and are in memory for as long as it lives: by default all of the app.
+   */
+  readonly collections?: readonly string[];
   /** Whether the state outlives the server. @default {true} */
   readonly saved?: boolean;
   /** Counts the changes of the class that saved state cannot follow. @default {1} */

@@ -84,6 +84,10 @@ export class EventContext implements LiveContext {
     if (sync === undefined || collections === undefined) throw noSync();
     const { hosted } = this.#instance;
     const scope = this.#syncScope;
+    const listed = hosted.island.collections;
+    if (listed !== undefined && !listed.includes(name)) {
+      throw new TypeError(`Cannot read the collection "${name}": the island does not list it`);
+    }
     // What a global island shows is the same for all who may see it.
     if (hosted.island.scope !== "global") {
       if (!sync.mayRead(this.principal, scope)) {

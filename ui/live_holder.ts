@@ -27,6 +27,8 @@ export interface IslandStorage {
   save(key: string, text: string, keepMs: number): void;
   /** Forgets what is under the key. */
   remove(key: string): void;
+  /** Where state is elsewhere: fetches that of these keys. What this gives runs work that loads it. */
+  fetch?(keys: readonly string[]): Promise<(work: () => void) => void>;
 }
 
 /** The state of one island in a record. */
@@ -140,6 +142,14 @@ export class Holders {
     const record = this.#load(key);
     if (record === undefined || record.principal !== principal) return undefined;
     return this.#added(new Holder("tab", key, { session, principal }, record));
+  }
+
+  /** What to fetch from the storage before holders of these scopes are asked for. */
+  keysOf(scopes: ReadonlySet<IslandScope>, principal: string, session: string): readonly string[] {
+    const keys = SESSION.test(session) ? [`tab:${session}`] : [];
+    if (scopes.has("global")) keys.push("global");
+    if (scopes.has("user") && principal !== "") keys.push(`user:${principal}`);
+    return keys.filter((key) => !this.#holders.has(key));
   }
 
   /** That of a new page. */

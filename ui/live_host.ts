@@ -11,7 +11,8 @@ import type { Principal } from "../core/app.ts";
 import type { Change } from "../core/change.ts";
 import { DriftlessError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
-import { LiveCollections, type LiveSync } from "./live_collections.ts";
+import { DEFAULT_SCOPE } from "../core/mutation.ts";
+import { LiveCollections, type LiveSync, type WantedCollections } from "./live_collections.ts";
 import { EventContext } from "./live_context.ts";
 import { type Holder, Holders } from "./live_holder.ts";
 import { hosted, type HostedIsland, LiveInstance } from "./live_instance.ts";
@@ -21,6 +22,15 @@ import { LiveRunner } from "./live_runner.ts";
 import { forbidden, LiveUiSession } from "./live_session.ts";
 import { LiveUploads } from "./live_uploads.ts";
 import { LiveView } from "./live_view.ts";
+
+/** What is about to be asked of {@linkcode LiveHost}. */
+export interface Preparation {
+  readonly principal: Principal | null;
+  /** The islands' names. */
+  readonly names: readonly string[];
+  /** What a page resumes with; empty for a new one. */
+  readonly token: string;
+}
 
 /** All islands of one process. */
 export class LiveHost {
@@ -78,6 +88,27 @@ export class LiveHost {
     this.#options.wake(afterMs);
   }
 
+  /**
+   * Calls back when what these islands may read, and what was saved of them, is here, or with the reason
+   * why not: at once, unless it is elsewhere. To be called before `page`, which then belongs into `then`.
+   */
+  prepare({ principal, names, token }: Preparation, then: (error: unknown) => void): void {
+    const { storage } = this.#options;
+    const isElsewhere = this.sync?.elsewhere !== undefined;
+    if (!isElsewhere && storage?.fetch === undefined) return then(null);
+    const found = names.map((name) => this.#islands.get(name))
+      .filter((one) => one !== undefined && this.allows(principal, one)) as HostedIsland[];
+    const wanted = isElsewhere ? found.map((one) => this.#wanted(one)) : [];
+    const read = (goOn: (error: unknown) => void) => {
+      if (this.collections === undefined) goOn(null);
+      else this.collections.prepare(wanted, goOn);
+    };
+    const scopes = new Set(found.map(({ island }) => island.scope));
+    const keys = this.#holders.keysOf(scopes, principal?.id ?? "", sessionOf(token));
+    if (storage?.fetch === undefined || keys.length === 0) return read(then);
+    storage.fetch(keys).then((within) => read((error) => within(() => then(error))), then);
+  }
+
   /** The islands of a page that is rendered now: `undefined` for one that is not there, or not for them. */
   page({ principal, names, url, session }: PageRequest): readonly (PageIsland | undefined)[] {
     const tab = this.#tab(session ?? "", principal);
@@ -113,9 +144,9 @@ export class LiveHost {
     this.runner.flush();
   }
 
-  /** Others may have written anything: islands that read collections read them anew. */
-  reread(): void {
-    this.collections?.reread();
+  /** Others may have written anything, in one scope or in all: islands read it anew. */
+  reread(scope?: string): void {
+    this.collections?.reread(scope);
     this.runner.flush();
   }
 
@@ -230,7 +261,7 @@ export class LiveHost {
 
   /** The holder of a page, by what the page resumes with. */
   #tab(token: string, principal: Principal | null): Holder {
-    const [session = ""] = token.split(".");
+    const session = sessionOf(token);
     const owner = principal?.id ?? "";
     return this.#holders.tab(session, owner) ?? this.#holders.newTab(owner);
   }
@@ -255,6 +286,7 @@ export class LiveHost {
       failed: (error, where) => onFailure(error, `island ${found.name}: ${where}`),
     });
     instance.visited(principal, url);
+    this.collections?.keep(instance, this.#wanted(found));
     try {
       instance.mount();
     } catch (error) {
@@ -269,6 +301,13 @@ export class LiveHost {
     return instance;
   }
 
+  /** What an island may read, where that has to be fetched. */
+  #wanted({ island }: HostedIsland): WantedCollections {
+    const { syncScope: scope = DEFAULT_SCOPE, collections } = island;
+    const all = this.sync?.elsewhere?.names;
+    return { scope, names: all === undefined ? [] : collections ?? all };
+  }
+
   #holderOf({ island }: HostedIsland, tab: Holder, principal: Principal | null): Holder {
     if (island.scope === "global") return this.#holders.global();
     return island.scope === "user" && principal !== null ? this.#holders.user(principal.id) : tab;
@@ -280,4 +319,9 @@ export class LiveHost {
     this.collections?.left(instance);
     this.#instances.delete(instance);
   }
+}
+
+/** The session of what a page resumes with. */
+function sessionOf(token: string): string {
+  return token.split(".", 1)[0] ?? "";
 }

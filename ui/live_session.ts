@@ -55,6 +55,8 @@ export class LiveUiSession {
   #excess = 0;
   #nonsense = 0;
   #isClosed = false;
+  /** Whether an island is awaited that reads what is not here yet: nothing overtakes its opening. */
+  #isPaused = false;
   /** Whether it cannot be written to. */
   #isBroken = false;
 
@@ -76,7 +78,8 @@ export class LiveUiSession {
     const message = decodeUiMessage(body);
     this.#guarded(message.target, () => {
       const request = uiRequest(message);
-      if (this.#waiting.length === 0 && this.#takeToken()) this.#handle(request);
+      const isFirst = !this.#isPaused && this.#waiting.length === 0;
+      if (isFirst && this.#takeToken()) this.#handle(request);
       else this.#wait(request);
     });
   }
@@ -110,11 +113,13 @@ export class LiveUiSession {
 
   /** Goes on with what waited for tokens; says in how many milliseconds to come again, or Infinity. */
   turn(): number {
-    while (this.#waiting.length > 0 && this.#takeToken()) {
+    while (!this.#isPaused && this.#waiting.length > 0 && this.#takeToken()) {
       const request = this.#waiting.shift() as UiRequest;
       this.#guarded("target" in request ? request.target : 0, () => this.#handle(request));
     }
-    return this.#waiting.length > 0 ? Math.ceil(1000 / EVENTS_PER_SECOND) : Infinity;
+    return this.#waiting.length > 0 && !this.#isPaused
+      ? Math.ceil(1000 / EVENTS_PER_SECOND)
+      : Infinity;
   }
 
   send(body: Uint8Array): void {
@@ -235,7 +240,22 @@ export class LiveUiSession {
     if (!this.views.has(request.target) && this.views.size >= TARGETS_MAX) {
       throw new DriftlessError("rate_limited", `Cannot show more than ${TARGETS_MAX} islands`);
     }
-    this.#host.openView(this, request);
+    let isHere = false;
+    const open = (error: unknown) => {
+      if (error !== null) throw error;
+      this.#host.openView(this, request);
+    };
+    const { principal } = this;
+    const { island, token } = request;
+    this.#host.prepare({ principal, names: [island], token }, (error) => {
+      isHere = true;
+      if (!this.#isPaused) return open(error);
+      this.#isPaused = false;
+      if (this.#isClosed) return;
+      this.#guarded(request.target, () => open(error));
+      this.#host.soon(this);
+    });
+    this.#isPaused = !isHere;
   }
 
   #input(view: LiveView, { instance, slot, input, value }: Kind<"input">): void {

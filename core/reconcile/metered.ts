@@ -14,7 +14,8 @@ export const WORK_BYTES = 64;
 
 /**
  * The reply to a request; or how long to wait before the next one, in milliseconds. What a step costs is
- * known when it is done: who has room for any of it has room for all of it, and owes the rest.
+ * known when it is done: who has room for any of it has room for all of it, and owes the rest. `owed`
+ * says how long to wait, in milliseconds; `count` is told of work, in microseconds.
  *
  * @throws {DriftlessError} `too_large`, and whatever {@linkcode answerReconcile} throws
  */
@@ -22,16 +23,17 @@ export function answerMetered(
   store: Store,
   scope: string,
   request: Uint8Array,
-  spend: Spend,
+  owed: () => number,
+  count: (work: number) => void,
 ): Uint8Array | number {
   if (request.length > RECONCILE_REQUEST_BYTES_MAX) {
     const message = `Cannot take more than ${RECONCILE_REQUEST_BYTES_MAX} bytes at once`;
     throw new DriftlessError("too_large", message);
   }
-  const wait = spend(0);
+  const wait = owed();
   if (wait > 0) return wait;
-  spend(STEP_WORK + Math.floor(request.length / WORK_BYTES));
+  count(STEP_WORK + Math.floor(request.length / WORK_BYTES));
   const { reply, work } = answerReconcile(store, scope, request);
-  spend(work);
+  count(work);
   return reply;
 }

@@ -23,6 +23,7 @@ import {
   type Values,
 } from "./command.ts";
 import { stopSignal } from "./interruption.ts";
+import { type MountOption, mountOption, withMounts } from "./serve_mounts.ts";
 
 /** How long an edited app waits for the requests of the old one, in milliseconds. */
 const FOLLOW_MS_MAX = 300;
@@ -52,6 +53,11 @@ SIGINT and SIGTERM end the server: requests are finished, the data file is close
       value: "DIR",
       help: 'the folder of its pages; without it "public" beside the app file',
     },
+    wasm: {
+      value: "PATH=FILE",
+      help: "let a WebAssembly module answer a path and what is below; may be repeated",
+      isRepeated: true,
+    },
     watch: { help: "follow edits of the app and its pages, for development" },
     log: { value: "LEVEL", help: "error, info or debug", initial: "info" },
     data: DATA,
@@ -60,6 +66,7 @@ SIGINT and SIGTERM end the server: requests are finished, the data file is close
   examples: [
     "driftless serve",
     "driftless serve app.ts --watch",
+    "driftless serve app.ts --wasm /stats=stats.wasm",
     "DRIFTLESS_SECRET=… driftless serve app.ts --host 0.0.0.0 --port 80 --data /var/lib/app.db",
   ],
   run: runServe,
@@ -79,7 +86,11 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   if (file === undefined && values.has("static")) {
     throw new UsageError("Cannot use --static without an app file");
   }
-  const app = file === undefined ? program.demo.app : await loadApp(file);
+  const mounts = values.list("wasm").map(mountOption);
+  const app = await withMounts(
+    file === undefined ? program.demo.app : await loadApp(file),
+    mounts,
+  );
   const boot = crypto.randomUUID().slice(0, 8);
   const edition = { number: 1, app };
   const folder = file === undefined ? undefined : values.optional("static") ?? pageFolderOf(file);
@@ -91,9 +102,9 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   }
   surviveApp(log);
   const serving = { server: await serve({ ...settings, app }), app };
-  greet(serving, { program, data: settings.data, folder, isWatched });
+  greet(serving, { program, data: settings.data, folder, isWatched, mounts });
   const watching = isWatched && file !== undefined
-    ? watchAll(serving, settings, { app: file, folder }, () => {
+    ? watchAll(serving, settings, { app: file, folder, mounts }, () => {
       edition.number++;
       edition.app = serving.app;
     })
@@ -132,13 +143,20 @@ async function settingsOf(
 
 function greet(
   { server, app }: Serving,
-  about: { program: Program; data: string; folder: string | undefined; isWatched: boolean },
+  about: {
+    readonly program: Program;
+    readonly data: string;
+    readonly folder: string | undefined;
+    readonly isWatched: boolean;
+    readonly mounts: readonly MountOption[];
+  },
 ): void {
-  const { program, data, folder, isWatched } = about;
+  const { program, data, folder, isWatched, mounts } = about;
   const lines = [
     `driftless ${program.version} serves "${app.name}" at ${server.url}`,
     `  data   ${data}`,
     ...(folder === undefined ? [] : [`  pages  ${folder}`]),
+    ...mounts.map(({ path, file }) => `  wasm   ${path} ${file}`),
     ...(isWatched ? ["  watch  an edited file is followed by the server and by every page"] : []),
     ...(server.open
       ? [
@@ -154,7 +172,7 @@ function greet(
 function watchAll(
   serving: Serving,
   settings: Omit<Settings, "app">,
-  { app, folder }: PageFolders,
+  { app, folder, mounts }: PageFolders & { readonly mounts: readonly MountOption[] },
   changed: () => void,
 ): readonly Watching[] {
   const home = dirname(resolve(app));
@@ -163,7 +181,7 @@ function watchAll(
   const watching = [
     watchFolder(home, async (names) => {
       // The server has no part in pages, and pages have none in templates.
-      if (names.every(isPage) || await follow(serving, settings, app, names)) {
+      if (names.every(isPage) || await follow(serving, settings, { app, mounts }, names)) {
         if (!names.every(isTemplate)) changed();
       }
     }),
@@ -178,14 +196,14 @@ function watchAll(
 async function follow(
   serving: Serving,
   settings: Omit<Settings, "app">,
-  file: string,
+  { app: file, mounts }: { readonly app: string; readonly mounts: readonly MountOption[] },
   names: readonly string[],
 ): Promise<boolean> {
   let { app } = serving;
   const before = settings.templates ?? {};
   let templates = before;
   try {
-    if (!names.every(isTemplate)) app = await loadApp(file, true);
+    if (!names.every(isTemplate)) app = await withMounts(await loadApp(file, true), mounts);
     templates = await readTemplates(templateFolderOf(file));
     compileIslands(app.islands, templates);
   } catch (error) {

@@ -11,7 +11,7 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "../../edge/sqlite_store.ts";
 
 /** One thing to measure: `run` commits a transaction of that many mutations. */

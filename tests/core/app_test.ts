@@ -88,20 +88,26 @@ Deno.test("defineApp refuses a mutator that is not a function", () => {
   );
 });
 
-Deno.test("defineApp hands islands on, and refuses what cannot be one", () => {
+Deno.test("defineApp hands islands on", () => {
   const counter = {};
   const { islands } = defineApp({ name: "a", collections: {}, islands: { counter } });
   assertStrictEquals(islands["counter"], counter);
   assert(Object.isFrozen(islands));
   assertEquals(defineApp({ name: "a", collections: {} }).islands, {});
-  for (const [name, island] of [["1", {}], ["", {}], ["a b", {}], ["a", null], ["a", "text"]]) {
-    const islands = { [name as string]: island as object };
-    assertThrows(
-      () => defineApp({ name: "a", collections: {}, islands }),
-      TypeError,
-      "Cannot use the island",
-    );
-  }
+});
+
+Deno.test("an app keeps the modules that it mounts, one at a path", () => {
+  const app = defineApp({ name: "a", collections: {} });
+  assertStrictEquals(app.mounts.size, 0);
+  const module = new Uint8Array();
+  const options = { mode: "instance" } as const;
+  assertStrictEquals(app.wasm("/one", module).wasm("/two", module, options), app);
+  assertEquals([...app.mounts], [
+    ["/one", { path: "/one", module, options: {} }],
+    ["/two", { path: "/two", module, options }],
+  ]);
+  assertThrows(() => app.wasm("/one", module), TypeError, `Cannot use "/one" twice`);
+  assertStrictEquals(defineApp({ name: "b", collections: {} }).mounts.size, 0);
 });
 
 Deno.test("defineApp refuses an argument schema without its mutator", () => {

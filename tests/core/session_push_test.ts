@@ -168,6 +168,18 @@ Deno.test("what was given page by page meanwhile is not told again", () => {
   assertEquals(kindsOf(session.heard()), ["ack"]);
 });
 
+Deno.test("what a poke cannot tell after an answer is given from the log, once", () => {
+  const { rig, session, commit, own } = pushing(1);
+  const results = commit(...own);
+  rig.commit(new Author("elsewhere").add("y"));
+  commit(new Author("other").add("x"));
+  commit(new Author("another").add("x"));
+  session.session.decided(0, results);
+  const messages = session.heard();
+  assertEquals(kindsOf(messages), ["ack", "poke", "poke"]);
+  assertEquals(cursorsOf(messages), [1, 2, 3, 4]);
+});
+
 Deno.test("answers and failures for a channel that is closed are told and change nothing", () => {
   const { rig, session, commit, own } = pushing(1);
   const results = commit(...own);

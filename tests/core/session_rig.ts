@@ -5,6 +5,7 @@ import type { Mutation, PushedMutation } from "../../core/mutation.ts";
 import { CommitPoke } from "../../core/poke.ts";
 import { PresenceRooms } from "../../core/presence.ts";
 import { LiveSession } from "../../core/session.ts";
+import type { Settle } from "../../core/session_ports.ts";
 import {
   decodeDown,
   type DownMessage,
@@ -40,12 +41,14 @@ export class SessionRig {
     rig: ServerRig,
     principal: Principal | null = ann,
     presence: PresenceRooms = new PresenceRooms({ clock: rig.clock, wake: () => {} }),
+    settle: Settle | null = null,
   ) {
     this.session = new LiveSession({
       server: rig.server,
       principal,
       clock: rig.clock,
       presence,
+      ...(settle === null ? {} : { settle }),
       output: {
         send: (bytes) => this.#frames.push(bytes),
         push: (channel, mutations) => this.pushed.push({ channel, mutations }),
@@ -70,6 +73,13 @@ export class SessionRig {
     this.#frames = [];
     for (const frame of frames) assertStrictEquals(frame.channel, channel);
     return frames.map(({ message }) => message);
+  }
+
+  /** What was sent on a channel; what was sent on others waits. */
+  heardOn(channel: number): readonly DownMessage[] {
+    const frames = this.#frames.map((bytes) => decodeDown(bytes));
+    this.#frames = this.#frames.filter((_, index) => frames[index]?.channel !== channel);
+    return frames.filter((frame) => frame.channel === channel).map(({ message }) => message);
   }
 
   hello(

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { MemoryStore } from "../../core/memory_store.ts";
-import { openSqlite, type SqlDatabase } from "../../edge/sql.ts";
+import type { SqlDatabase } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { type FillReport, fillStore } from "./sqlite_fill.ts";
 import { onSmallDisk } from "./small_disk.ts";

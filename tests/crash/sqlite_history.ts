@@ -15,12 +15,15 @@ export function lengthOf(store: Store): number {
   return store.client("s", "writer")?.lastSeq ?? 0;
 }
 
-/** Writes the n-th transaction, counted from 1: one to five changes in each of two scopes. */
-export function writeNth(store: Store, n: number): void {
+/**
+ * Writes the n-th transaction, counted from 1: one to five changes, or `times` as many, in two
+ * scopes.
+ */
+export function writeNth(store: Store, n: number, times: number = 1): void {
   store.transaction(() => {
     for (const scope of SCOPES) {
       let { cursor } = store.head(scope);
-      for (let i = 0; i <= n % 5; i++) {
+      for (let i = 0; i < (1 + n % 5) * times; i++) {
         cursor++;
         const id = IDS[cursor % IDS.length] ?? "";
         const live = cursor % 7 !== 0;

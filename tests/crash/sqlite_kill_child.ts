@@ -3,7 +3,7 @@
  * transaction; with `checkpoint` it also copies the log into the file all the time. It waits to be
  * killed.
  */
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { lengthOf, writeNth } from "./sqlite_history.ts";
 

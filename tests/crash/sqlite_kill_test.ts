@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MemoryStore } from "../../core/memory_store.ts";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { verify } from "../../edge/verify.ts";
 import { assertTreesRight } from "../edge/tree_oracle.ts";

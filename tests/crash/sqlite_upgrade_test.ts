@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { assertTreesRight } from "../edge/tree_oracle.ts";

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
 import { collection, createClient, defineApp, MemoryPersistence } from "../../mod.ts";
 import { backup, COPY_STEPS, restore } from "../../edge/backup.ts";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { change } from "../conformance/store_suite.ts";
 import { assertFailed, inFolder, RunningProgram, runProgram, TODO_APP } from "./program.ts";

@@ -114,6 +114,7 @@ Deno.test("the program explains itself", () =>
       "token",
       "doctor",
       "verify",
+      "wasm-limit",
     ];
     for (const word of [...names, "DRIFTLESS_SECRET", "Exit status", "130"]) {
       assertStringIncludes(help?.stdout ?? "", word);

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { examine, worst } from "../../edge/doctor.ts";
 import type { Finding } from "../../edge/doctor_data.ts";
 import { loadApp } from "../../edge/load_app.ts";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { inFolder, RunningProgram, runProgram, TODO_APP } from "./program.ts";
 import { creation, todoApp } from "./served_app.ts";
 

@@ -4,7 +4,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { DriftlessError } from "../../core/errors.ts";
 import { LOG_AGE_MS_MAX } from "../../core/limits.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
-import { MUTATION_RATE, TICKET_RATE } from "../../edge/handler.ts";
+import { MUTATION_RATE } from "../../edge/handler.ts";
+import { TICKET_RATE } from "../../edge/routes.ts";
 import { COOKIE_NAME } from "../../edge/identity.ts";
 import { CONNECTIONS_MAX } from "../../edge/live.ts";
 import type { Socket } from "../../edge/socket.ts";
@@ -441,6 +442,7 @@ class SilentSocket implements Socket {
   readonly remoteAddress = "";
   readonly bufferedBytes = 0;
   send(): void {}
+  sendText(): void {}
   close(): void {}
   terminate(): void {}
 }

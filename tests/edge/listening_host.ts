@@ -29,6 +29,8 @@ export interface Host {
 export type HostOptions = Partial<Omit<ListenOptions, "hostname" | "port" | "failed">> & {
   /** Runs after the message was recorded. @default echoes */
   readonly message?: (accepted: Accepted, bytes: Uint8Array) => void;
+  /** Takes text messages; without it they are refused. */
+  readonly text?: (accepted: Accepted, text: string) => void;
   readonly protocol?: string;
   /** How many errors of the host's own functions may be reported. @default {[0]} */
   readonly failures?: readonly number[];
@@ -41,7 +43,7 @@ export async function withHost(
 ): Promise<void> {
   const accepted: Accepted[] = [];
   const failures: unknown[] = [];
-  const { message = echo, protocol, failures: counts = [0], ...overrides } = options;
+  const { message = echo, text, protocol, failures: counts = [0], ...overrides } = options;
   const accept = (socket: Socket): SocketHandlers => {
     const one: Accepted = { socket, messages: [], closes: [], drains: 0 };
     accepted.push(one);
@@ -50,6 +52,7 @@ export async function withHost(
         one.messages.push(bytes);
         message(one, bytes);
       },
+      ...(text && { text: (said: string) => text(one, said) }),
       closed: (code) => void one.closes.push(code),
       drained: () => void one.drains++,
     };

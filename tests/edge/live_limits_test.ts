@@ -505,7 +505,8 @@ async function withHub(options: HubOptions, test: (hub: Hub) => Promise<void>): 
   const { spend = () => 0 } = options;
   const clock = () => now;
   const spendWork = countWork(clock);
-  const hub = new LiveHub({ server, committer, log, now: clock, spend, spendWork, ui: undefined });
+  const parts = { server, store, committer, log, spend, spendWork, ui: undefined };
+  const hub = new LiveHub({ ...parts, now: clock });
   const listener = await listenNode({
     hostname: "127.0.0.1",
     port: 0,
@@ -563,6 +564,8 @@ class RecordingSocket implements Socket {
     this.sent++;
     this.#frame = new Uint8Array(bytes);
   }
+
+  sendText(): void {}
 
   close(code: number): void {
     this.closes.push(code);

@@ -6,7 +6,7 @@ import { BrowserMessage, ServerMessage } from "../../core/wire/ui_gen.ts";
 import { encodeUp } from "../../core/wire/messages.ts";
 import { Rejection } from "../../core/errors.ts";
 import { UI_BODY_BYTES_MAX, UI_PART_BYTES_MAX } from "../../edge/ui_parts.ts";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { island, live } from "../../ui/live_ui.ts";
 import { LivePeer } from "./live_peer.ts";
 import { pause } from "./raw_peer.ts";

@@ -358,6 +358,7 @@ Deno.test("a caller has its share of the connections, and no more", () => {
     remoteAddress,
     bufferedBytes: 0,
     send() {},
+    sendText() {},
     close() {},
     terminate() {},
   });

@@ -193,6 +193,8 @@ class SlowSocket implements Socket {
     this.bufferedBytes += bytes.length;
   }
 
+  sendText(): void {}
+
   close(): void {}
 
   terminate(): void {

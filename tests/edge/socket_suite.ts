@@ -55,6 +55,47 @@ export const SOCKET_CASES: readonly ListenerCase[] = [
   ]),
   refused("an unknown opcode is refused with 1002", [1002], [frame(3, new Uint8Array(3))]),
   refused("a text message is refused with 1003", [1003], [frame(text, bytesOf("hello"))]),
+  ...["", "\u{feff}h\u{e9}llo \u{1f600}\0", "a".repeat(SOCKET_MESSAGE_BYTES_MAX)].map((said) => ({
+    name:
+      `a text message of ${said.length} units arrives and returns unchanged where text is taken`,
+    run: (listen) =>
+      withHost(listen, { text: ({ socket }, heard) => socket.sendText(heard) }, async (host) => {
+        const peer = await RawPeer.open(host.port);
+        peer.write(frame(text, bytesOf(said)));
+        assert.deepEqual(await peer.frame(), { opcode: text, payload: bytesOf(said) });
+        peer.write(frame(binary, bytesOf("bytes")));
+        assert.deepEqual(await peer.frame(), { opcode: binary, payload: bytesOf("bytes") });
+        peer.vanish();
+      }),
+  } satisfies ListenerCase)),
+  {
+    name: "invalid UTF-8 is refused where text is taken as well",
+    run: (listen) =>
+      withHost(listen, { text: () => assert.fail("told of it") }, async (host) => {
+        const peer = await RawPeer.open(host.port);
+        peer.write(frame(text, Uint8Array.of(0xc3, 0x28)));
+        await inTime(peer.gone, "the end");
+        await eventually(() => first(host).closes.length === 1, "the end of the socket");
+      }),
+  },
+  {
+    name: "a peer that does not read text is terminated once too much waits",
+    run: (listen) =>
+      withHost(listen, { text: () => {} }, async (host) => {
+        const peer = await RawPeer.open(host.port);
+        await eventually(() => host.accepted.length === 1, "the socket");
+        const { socket, closes } = first(host);
+        peer.stopReading();
+        const piece = "a".repeat(256 * 1024);
+        for (let sent = 0; sent < 100 && closes.length === 0; sent++) {
+          socket.sendText(piece);
+          await pause(1);
+        }
+        await eventually(() => closes.length === 1, "the end of the socket");
+        assert.deepEqual(closes, [1006]);
+        peer.vanish();
+      }),
+  },
   refused("invalid UTF-8 in a text message is refused", [1003, 1007], [
     frame(text, Uint8Array.of(0xc3, 0x28)),
   ]),

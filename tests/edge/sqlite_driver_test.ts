@@ -7,7 +7,8 @@ import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@st
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { DriftlessError } from "../../core/errors.ts";
-import { openSqlite, type SqlInput, type SqlRow } from "../../edge/sql.ts";
+import type { SqlInput, SqlRow } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import {
   type DbSqliteModule,
   dbSqliteOpener,

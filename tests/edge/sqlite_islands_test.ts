@@ -1,7 +1,8 @@
 /** The state of islands in the SQLite file. */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { openChecked, openSqlite } from "../../edge/sql.ts";
+import { openChecked } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { SqliteIslands } from "../../edge/sqlite_islands.ts";
 import { migrate, pragma } from "../../edge/sqlite_migrations.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";

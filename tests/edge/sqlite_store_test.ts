@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DriftlessError } from "../../core/errors.ts";
-import { openSqlite, type SqlDatabase, type SqlInput, type SqlStatement } from "../../edge/sql.ts";
+import type { SqlDatabase, SqlInput, SqlStatement } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { APPLICATION_ID, migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";
 import { modelCase, treeModelCase } from "../conformance/store_model.ts";

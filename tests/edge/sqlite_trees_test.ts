@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DriftlessError } from "../../core/errors.ts";
 import type { Store } from "../../core/store.ts";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { NodeCache, SCOPE_NUMBER_MAX, SqliteNodes } from "../../edge/sqlite_nodes.ts";
 import { prepareReads, prepareWrites } from "../../edge/sqlite_statements.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { backup, restore } from "../../edge/backup.ts";
-import { openSqlite } from "../../edge/sql.ts";
+import { openSqlite } from "../../edge/sqlite_node.ts";
 import { migrate, MIGRATIONS } from "../../edge/sqlite_migrations.ts";
 import { firstNodeOf } from "../../edge/sqlite_nodes.ts";
 import { openSqliteStore } from "../../edge/sqlite_store.ts";

@@ -1,0 +1,113 @@
+/** Requests of the web as modules get them, and what modules answer as responses of the web. */
+import { DriftlessError } from "../../core/errors.ts";
+import { readBytes } from "../body.ts";
+import { COOKIE_NAME } from "../identity.ts";
+import type { WasmRequest } from "./request_slots.ts";
+import type { ReadResponse } from "./response_slots.ts";
+import type { StreamedResponse } from "./suspending.ts";
+
+/** Statuses whose responses have no body. */
+const NULL_BODY_STATUSES: readonly number[] = [204, 205, 304];
+/** Methods of the host itself: bindings of modules, and what happens on a WebSocket. */
+const OWN_METHOD = /^(?:__|WEBSOCKET)/i;
+const NO_BYTES = new Uint8Array();
+
+/**
+ * A request as a module gets it, its body read. The server's own session cookie is left out: a module
+ * has no use for what signs its users in to everything.
+ *
+ * @throws {DriftlessError} `too_large` over `bytesMax` in all, `method_not_allowed` for a method that
+ *   hosts alone send, `malformed` when the body is cut short
+ */
+export async function requestFor(request: Request, bytesMax: number): Promise<WasmRequest> {
+  const { method, url, headers } = request;
+  if (OWN_METHOD.test(method)) {
+    throw new DriftlessError("method_not_allowed", `Cannot ${method} this path`);
+  }
+  const sent = { method, target: targetOf(url), headers: linesOf(headers), body: NO_BYTES };
+  const bytesLeft = bytesMax - sizeOf(sent);
+  if (bytesLeft < 0) throw tooLarge(bytesMax);
+  if (method === "GET" || method === "HEAD") return sent;
+  return { ...sent, body: await bodyOf(request, bytesLeft, bytesMax) };
+}
+
+/** @throws {DriftlessError} `too_large` when a request has more bytes than that */
+export function checkSize(request: WasmRequest, bytesMax: number): void {
+  if (sizeOf(request) > bytesMax) throw tooLarge(bytesMax);
+}
+
+/** A response of the web, which has a copy of the body: the module is free for the next request. */
+export function responseOf(response: ReadResponse, method: string): Response {
+  const { status, headers, body } = response;
+  const hasNoBody = method === "HEAD" || hasNullBody(status);
+  return new Response(hasNoBody ? null : body, { status, headers: headersOf(headers) });
+}
+
+/** A response of the web whose body comes while the module goes on. */
+export function streamOf(response: StreamedResponse, method: string): Response {
+  const { status, headers, body } = response;
+  const hasNoBody = method === "HEAD" || hasNullBody(status);
+  if (hasNoBody) void body.cancel();
+  return new Response(hasNoBody ? null : body, { status, headers: headersOf(headers) });
+}
+
+/** With the server's word that a browser must not guess what the body is. */
+function headersOf(pairs: ReadResponse["headers"]): [string, string][] {
+  return [["x-content-type-options", "nosniff"], ...pairs] as [string, string][];
+}
+
+function hasNullBody(status: number): boolean {
+  return NULL_BODY_STATUSES.includes(status);
+}
+
+function sizeOf({ method, target, headers, body, fanout = [] }: WasmRequest): number {
+  let size = method.length + target.length + headers.length + body.length;
+  for (const item of fanout) size += typeof item === "number" ? 0 : item.length;
+  return size;
+}
+
+async function bodyOf(request: Request, bytesLeft: number, bytesMax: number): Promise<Uint8Array> {
+  const length = request.headers.get("content-length");
+  if (length === null) {
+    try {
+      return await readBytes(request, bytesLeft);
+    } catch (error) {
+      if (error instanceof DriftlessError && error.code === "too_large") throw tooLarge(bytesMax);
+      throw error;
+    }
+  }
+  if (Number(length) > bytesLeft) throw tooLarge(bytesMax);
+  let body: Uint8Array;
+  try {
+    // Whole, where its length is known: a stream costs more than the rest of the exchange.
+    body = new Uint8Array(await request.arrayBuffer());
+  } catch (cause) {
+    throw new DriftlessError("malformed", "Cannot read the body: it is cut short", { cause });
+  }
+  if (body.length > bytesLeft) throw tooLarge(bytesMax);
+  return body;
+}
+
+function tooLarge(bytesMax: number): DriftlessError {
+  return new DriftlessError("too_large", `The request is larger than ${bytesMax} bytes`);
+}
+
+/** Path and query of an absolute URL. */
+function targetOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const end = url.indexOf("#", start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
+}
+
+function linesOf(headers: Headers): string {
+  let lines = "";
+  headers.forEach((value, name) => {
+    if (name !== "cookie" || !value.includes(COOKIE_NAME)) lines += `${name}: ${value}\n`;
+    else if (withoutSession(value) !== "") lines += `${name}: ${withoutSession(value)}\n`;
+  });
+  return lines;
+}
+
+function withoutSession(cookies: string): string {
+  return cookies.split(/; */).filter((cookie) => !cookie.startsWith(`${COOKIE_NAME}=`)).join("; ");
+}
