@@ -3,7 +3,8 @@
  *
  * {@linkcode serve} is a whole server on a port and a SQLite file, as `driftless serve` runs it.
  * {@linkcode createHandler} is its routes alone, for a server of one's own, on a {@linkcode Store}:
- * {@linkcode openSqliteStore}, {@linkcode MemoryStore}, or another. Who may come in is an
+ * {@linkcode openSqliteStore}, {@linkcode MemoryStore}, or another, which may be one whose data is
+ * elsewhere: a {@linkcode SuspendingStore}. Who may come in is an
  * {@linkcode Admission}.
  *
  * @example
@@ -32,18 +33,51 @@
  */
 export { type Admission, type Admitted, bySecret, openToAll } from "./admission.ts";
 export { type Asset, createHandler, type Handler, type HandlerOptions } from "./handler.ts";
+export type { AsyncIslandStates } from "./fetched_islands.ts";
 export type { Identity } from "./identity.ts";
 export { readTemplates, type Templates } from "./island_templates.ts";
 export type { PartialSource } from "../ui/partials.ts";
 export type { IslandStorage } from "../ui/live_holder.ts";
+export type {
+  KvAtomic,
+  KvCheck,
+  KvConnection,
+  KvEntry,
+  KvKey,
+  KvKeyPart,
+  KvSelector,
+} from "./kv/connection.ts";
+export { type KvStore, type KvStoreOptions, openKvStore } from "./kv/open.ts";
 export { createLog, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { type RunningServer, serve, type ServeOptions } from "./serve.ts";
 export type { Peer, Socket, SocketHandlers, Upgrade } from "./socket.ts";
 export type { SqlDatabase, SqlInput, SqlOutput, SqlRow, SqlStatement } from "./sql.ts";
 export type { IslandStates } from "./sqlite_islands.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
+export {
+  denoKv,
+  memoryKv,
+  workersKv,
+  type WorkersKvList,
+  type WorkersKvNamespace,
+  type WorkersKvRange,
+} from "./wasm/bindings.ts";
+export type { FanoutItem, WasmRequest } from "./wasm/request_slots.ts";
+export type { HeaderPairs } from "./wasm/header_cache.ts";
+export { WasmMounts, type WasmMountsOptions } from "./wasm/mount.ts";
+export type { ReadResponse } from "./wasm/response_slots.ts";
 export type { Principal } from "../core/app.ts";
 export { DriftlessError, type ErrorCode } from "../core/errors.ts";
+export type {
+  WasmBindings,
+  WasmFetchBinding,
+  WasmFiles,
+  WasmLimits,
+  WasmMode,
+  WasmMount,
+  WasmMountOptions,
+  WasmStoredFile,
+} from "../core/wasm_mount.ts";
 export { MemoryStore } from "../core/memory_store.ts";
 export type { Change, ChangeOp, LogHead } from "../core/change.ts";
 export type { Difference, Kernel } from "../core/ports.ts";
@@ -58,3 +92,5 @@ export type {
   Store,
   StoredRow,
 } from "../core/store.ts";
+export { type AnyStore, settled, Suspended, type SuspendingStore } from "../core/suspend.ts";
+export type { WasmKv } from "../core/wasm_mount.ts";
