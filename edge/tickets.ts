@@ -1,4 +1,9 @@
-/** Single-use tickets: a browser cannot send headers with a WebSocket, and a token must not be in a URL. */
+/**
+ * Single-use tickets: a browser cannot send headers with a WebSocket, and a token must not be in a URL.
+ *
+ *     RANDOM*LABEL     of one principal all have the same label: their pages may share a socket
+ */
+import { createHash } from "node:crypto";
 import { DriftlessError } from "../core/errors.ts";
 import { type Random, randomId } from "../core/ports.ts";
 import type { Identity } from "./identity.ts";
@@ -7,14 +12,25 @@ import type { Identity } from "./identity.ts";
 export const TICKET_MS_MAX = 30_000;
 /** Tickets that wait to be used. */
 export const TICKETS_MAX = 10_000;
+/** Bytes of a ticket that nobody guesses, and of its label. */
+const RANDOM_BYTES = 24;
+const LABEL_BYTES = 8;
 
 interface Ticket {
   readonly identity: Identity;
   readonly expires: number;
 }
 
+/** Gives tickets out and takes them back, where that takes time. */
+export interface TicketBook {
+  /** A new ticket for one live connection. */
+  issue(identity: Identity): string | Promise<string>;
+  /** Uses a ticket up; throws `unauthenticated` when it is unknown, used or too old. */
+  redeem(ticket: string | null): Identity | Promise<Identity>;
+}
+
 /** Tickets that were given out and not used. */
-export class Tickets {
+export class Tickets implements TicketBook {
   readonly #random: Random;
   readonly #now: () => number;
   readonly #tickets = new Map<string, Ticket>();
@@ -40,7 +56,7 @@ export class Tickets {
     if (this.#tickets.size >= TICKETS_MAX) {
       throw new DriftlessError("unavailable", "Cannot give out more tickets now");
     }
-    const ticket = randomId(this.#random, 24);
+    const ticket = `${randomId(this.#random, RANDOM_BYTES)}*${labelOf(identity)}`;
     this.#tickets.set(ticket, { identity, expires: now + TICKET_MS_MAX });
     return ticket;
   }
@@ -53,9 +69,17 @@ export class Tickets {
   redeem(ticket: string | null): Identity {
     const found = ticket === null ? undefined : this.#tickets.get(ticket);
     if (ticket !== null) this.#tickets.delete(ticket);
-    if (found === undefined || found.expires <= this.#now()) {
-      throw new DriftlessError("unauthenticated", "The ticket is unknown, used or too old");
-    }
+    if (found === undefined || found.expires <= this.#now()) throw unknownTicket();
     return found.identity;
   }
+}
+
+/** Says that a ticket opens nothing. */
+export function unknownTicket(): DriftlessError {
+  return new DriftlessError("unauthenticated", "The ticket is unknown, used or too old");
+}
+
+function labelOf({ principal }: Identity): string {
+  const hash = createHash("sha256").update(JSON.stringify(principal)).digest("hex");
+  return hash.slice(0, 2 * LABEL_BYTES);
 }

@@ -104,8 +104,10 @@ export class HttpSync {
   }
 
   /** Gets the address of one live connection; it works once, and for a short time. */
-  async liveUrl(signal: AbortSignal): Promise<string> {
-    const ticket = await this.#post("/_live/ticket", {}, signal, (answer) => text(answer.ticket));
+  async liveUrl(signal: AbortSignal, scope?: string): Promise<string> {
+    // A server with a host of its own for each scope has to know whom to ask.
+    const body = { scope };
+    const ticket = await this.#post("/_live/ticket", body, signal, (answer) => text(answer.ticket));
     const url = new URL("./_live", this.#base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.searchParams.set("ticket", ticket);
