@@ -88,15 +88,18 @@ export function testLane(name: string, ...args: readonly string[]): Step {
   return { name, args: ["test", "--no-check", ...TEST_PERMISSIONS, ...args], isTest: true };
 }
 
-/** Runs a step and shows what it prints: as it comes, after a failure only, or not at all. */
+/** Runs a step and shows what it prints: as it comes, at its end, after a failure only, or not at all. */
 export async function runStep(
   step: Step,
-  shows: "always" | "failure" | "never",
+  shows: "always" | "afterwards" | "failure" | "never",
 ): Promise<StepResult> {
   const start = performance.now();
   const ending = await runDeno(step, shows === "always");
   const counts = step.isTest ? testCounts(ending) : checkCounts(ending);
-  if (shows === "failure" && counts.failed > 0) console.log(ending.output.trimEnd());
+  if (shows === "afterwards") console.log(`\n── ${step.name}`);
+  if (shows === "afterwards" || shows === "failure" && counts.failed > 0) {
+    console.log(ending.output.trimEnd());
+  }
   return { name: step.name, ...counts, elapsedMs: performance.now() - start };
 }
 

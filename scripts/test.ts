@@ -22,6 +22,7 @@ import {
   resultLine,
   runStep,
   type Step,
+  type StepResult,
   testLane,
   typesStep,
   unitStep,
@@ -32,6 +33,16 @@ export interface Selection {
   readonly paths: readonly string[];
   /** Options for `deno test`. */
   readonly options: readonly string[];
+}
+
+/** What is run, and when. */
+interface Steps {
+  /** One after the other, before all tests. */
+  readonly first: readonly Step[];
+  /** The tests, in turn as well. */
+  readonly tests: readonly Step[];
+  /** What runs beside those: a browser waits much, and shares nothing with them. */
+  readonly beside: readonly Step[];
 }
 
 const BROWSER_TESTS = "tests/browser";
@@ -45,36 +56,48 @@ export function selectionOf(args: readonly string[], paths: readonly string[]): 
   return { paths, options: [...options, ...filter] };
 }
 
-async function stepsFor(args: readonly string[]): Promise<Step[]> {
-  const browser = await presentOf([BROWSER_TESTS]).then(([path]) => path ? [browserStep] : []);
+async function stepsFor(args: readonly string[]): Promise<Steps> {
   if (args.length === 0) {
     const [types, examples] = [await browserTypesStep(), await examplesStep()];
-    return [
-      ...[buildStep, lintStep, typesStep, types, docsStep, publishStep],
-      ...[examples, hostExamplesStep, unitStep, ...formSteps, ...browser],
-    ];
+    const [browser] = await presentOf([BROWSER_TESTS]);
+    return {
+      first: [
+        ...[buildStep, lintStep, typesStep, types, docsStep, publishStep],
+        ...[examples, hostExamplesStep],
+      ],
+      tests: [unitStep, ...formSteps],
+      beside: browser === undefined ? [] : [browserStep],
+    };
   }
   const { paths, options } = selectionOf(args, await presentOf(args));
-  return [buildStep, testLane("tests", ...options, ...(paths.length > 0 ? paths : ["tests"]))];
+  const lane = testLane("tests", ...options, ...(paths.length > 0 ? paths : ["tests"]));
+  return { first: [buildStep], tests: [lane], beside: [] };
 }
 
 async function main(args: readonly string[]): Promise<Counts> {
-  const results: Counts[] = [];
-  const lines: string[] = [];
   const problem = await ensureChromium();
-  if (problem !== null) {
-    console.error(problem);
-    results.push({ passed: 0, failed: 1 });
+  if (problem !== null) console.error(problem);
+  const { first, tests, beside } = await stepsFor(args);
+  const results = await runInTurn(first, "always");
+  const lanes = await Promise.all([
+    runInTurn(tests, "always"),
+    runInTurn(problem === null ? beside : [], "afterwards"),
+  ]);
+  results.push(...lanes.flat());
+  console.log(`\n${results.map(resultLine).join("\n")}\n`);
+  return sumOf(problem === null ? results : [...results, { passed: 0, failed: 1 }]);
+}
+
+async function runInTurn(
+  steps: readonly Step[],
+  shows: "always" | "afterwards",
+): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  for (const step of steps) {
+    if (shows === "always") console.log(`\n── ${step.name}`);
+    results.push(await runStep(step, shows));
   }
-  for (const step of await stepsFor(args)) {
-    if (problem !== null && step === browserStep) continue;
-    console.log(`\n── ${step.name}`);
-    const result = await runStep(step, "always");
-    results.push(result);
-    lines.push(resultLine(result));
-  }
-  console.log(`\n${lines.join("\n")}\n`);
-  return sumOf(results);
+  return results;
 }
 
 if (import.meta.main) {
