@@ -56,7 +56,7 @@ export class Tickets implements TicketBook {
     if (this.#tickets.size >= TICKETS_MAX) {
       throw new DriftlessError("unavailable", "Cannot give out more tickets now");
     }
-    const ticket = `${randomId(this.#random, RANDOM_BYTES)}*${labelOf(identity)}`;
+    const ticket = newTicket(this.#random, identity);
     this.#tickets.set(ticket, { identity, expires: now + TICKET_MS_MAX });
     return ticket;
   }
@@ -72,6 +72,11 @@ export class Tickets implements TicketBook {
     if (found === undefined || found.expires <= this.#now()) throw unknownTicket();
     return found.identity;
   }
+}
+
+/** A ticket that nobody guesses, with the label of who it is for. */
+export function newTicket(random: Random, identity: Identity): string {
+  return `${randomId(random, RANDOM_BYTES)}*${labelOf(identity)}`;
 }
 
 /** Says that a ticket opens nothing. */

@@ -1,8 +1,8 @@
 /** Tickets in a KV database: one that a process gave out opens a connection of another one. */
 import type { Principal } from "../../core/app.ts";
-import { type Random, randomId } from "../../core/ports.ts";
+import type { Random } from "../../core/ports.ts";
 import type { Identity } from "../identity.ts";
-import { TICKET_MS_MAX, type TicketBook, unknownTicket } from "../tickets.ts";
+import { newTicket, TICKET_MS_MAX, type TicketBook, unknownTicket } from "../tickets.ts";
 import { type KvConnection, kvFailure } from "./connection.ts";
 import { jsonBytes, jsonOf, type KvLayout } from "./layout.ts";
 
@@ -15,9 +15,8 @@ interface SavedTicket {
   readonly until: number;
 }
 
-/** A ticket's length on the way is bounded by the request; this bounds the key. */
-const TICKET = /^[0-9a-f]{48}$/;
-const TICKET_BYTES = 24;
+/** What a ticket may look like; what does not is not looked for. */
+const TICKET = /^[0-9a-f]{48}\*[0-9a-f]{16}$/;
 
 /** Tickets that were given out and not used, by any of the processes. */
 export class KvTickets implements TicketBook {
@@ -34,8 +33,9 @@ export class KvTickets implements TicketBook {
     this.#now = now;
   }
 
-  async issue({ principal, expires, explicit }: Identity): Promise<string> {
-    const ticket = randomId(this.#random, TICKET_BYTES);
+  async issue(identity: Identity): Promise<string> {
+    const { principal, expires, explicit } = identity;
+    const ticket = newTicket(this.#random, identity);
     const until = this.#now() + TICKET_MS_MAX;
     const saved: SavedTicket = {
       principal,

@@ -329,7 +329,7 @@ islandTest(
       element.id = "copy";
       document.body.append(element);
       const { driftless } = globalThis as unknown as { readonly driftless: { live: PageLive } };
-    driftless.live.mount(element, "many");
+      driftless.live.mount(element, "many");
     });
     await eventually(lastOf("copy"), [12_000, ", 11999"]);
     assertEquals(complaints, []);

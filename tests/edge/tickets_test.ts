@@ -16,8 +16,16 @@ Deno.test("a ticket gives back the identity that it was issued for", () => {
 Deno.test("a ticket is long, and another one each time", () => {
   const { tickets } = office();
   const issued = Array.from({ length: 100 }, () => tickets.issue(ANNA));
-  for (const ticket of issued) assertMatch(ticket, /^[0-9a-f]{48}$/);
+  for (const ticket of issued) assertMatch(ticket, /^[0-9a-f]{48}\*[0-9a-f]{16}$/);
   assertEquals(new Set(issued).size, issued.length);
+});
+
+Deno.test("tickets have the same label when they are of the same principal, and another one else", () => {
+  const labelOf = (identity: Identity) => office().tickets.issue(identity).split("*")[1];
+  const claimed: Identity = { ...ANNA, principal: { id: "anna", claims: { role: "admin" } } };
+  assertEquals(labelOf(ANNA), labelOf({ ...ANNA, expires: 5 }));
+  assertEquals(labelOf(ANONYMOUS), labelOf(ANONYMOUS));
+  assertEquals(new Set([ANNA, claimed, ANONYMOUS].map(labelOf)).size, 3);
 });
 
 Deno.test("a ticket works once", () => {
