@@ -29,6 +29,26 @@ Deno.test("a selection is sorted, filtered, and the same until a tick", () => {
   assertEquals(prices(second), prices(second).toSorted((a, b) => b - a));
 });
 
+Deno.test("the totals of a selection are those of its stocks, whatever moves and is typed", () => {
+  const market = new Market();
+  const filters = ["", " Golden ", "aaby", "no such name"];
+  // More than are kept at a time.
+  for (let number = 0; number < 40; number++) filters.push(market.stocks[number]?.symbol ?? "");
+  for (let round = 0; round < 3; round++) {
+    for (const filter of filters) {
+      const stocks = market.select({ sortedBy: "symbol", isDescending: false, filter });
+      const held = stocks.reduce((sum, stock) => sum + stock.held, 0);
+      const worth = stocks.reduce((sum, stock) => sum + stock.price * stock.held, 0);
+      const totals = market.totals({ filter });
+      assertEquals(totals.held, held, filter);
+      assert(Math.abs(totals.worth - worth) <= 1e-9 * worth, `${filter}: ${totals.worth}`);
+    }
+    market.tick();
+    for (const stock of market.stocks.slice(round, 30)) stock.held += 1_000 * round + 7;
+  }
+  assertEquals(market.totals({ filter: "no such name" }), { held: 0, worth: 0 });
+});
+
 Deno.test("the market's clock runs from the first watcher to the last", async () => {
   const market = new Market();
   const [one, other] = [{}, {}];

@@ -92,6 +92,28 @@ Deno.test("a loop costs at least as much as the instructions that it runs", () =
   assertEquals(hundred, once + 99n * each);
 });
 
+Deno.test("a function costs by its locals, which the engine sets to zero", () => {
+  const costOf = (locals: number) => {
+    const text = `(module (func $f (local ${"i64 ".repeat(locals)}))
+      (func (export "run") (param i32) (result i32) (call $f) (i32.const 1)))`;
+    const limited = limitedRun(watModule(text));
+    assertEquals(limited.run(0), 1);
+    return PLENTY - limited.fuel();
+  };
+  assertEquals(costOf(10_000) - costOf(0), 10_000n);
+});
+
+Deno.test("a loop costs by the values that each turn takes along", () => {
+  // Each turn pushes a value, and goes on with the topmost ones: the engine moves them all.
+  const turnsOf = (values: number) => {
+    const limited = limitedRun(shiftingLoop(values), 100_000n);
+    assertThrows(() => limited.run(0), WebAssembly.RuntimeError);
+    return (limited.exports["turns"] as WebAssembly.Global).value;
+  };
+  const [few, many] = [turnsOf(0), turnsOf(900)];
+  assert(few > 5_000 && many < 110, `${few} turns with none, ${many} with 900`);
+});
+
 const SPINNERS: Readonly<Record<string, string>> = {
   "a loop": `(func (export "run") (param i32) (result i32) (loop $a (br $a)) (unreachable))`,
   "a loop in a branch": `(func (export "run") (param i32) (result i32)
@@ -154,6 +176,26 @@ Deno.test("what takes the engine long costs when it is done, and not when it cou
   const limited = limitedRun(bytes);
   assertEquals((limited.exports["grow"] as Run)(), 1);
   assert(PLENTY - limited.fuel() > 1000n);
+});
+
+Deno.test("to catch costs, whoever has thrown, each time that it is done", () => {
+  // The one that imports throw is not paid for by anybody else.
+  const costOf = (catches: string) => {
+    const bytes = watModule(`(module (import "host" "fail" (func $fail))
+      (func (export "run") (param i32) (result i32) ${catches} (i32.const 1)))`);
+    const fail = () => {
+      throw new TypeError("not today");
+    };
+    const module = new WebAssembly.Module(withLimits(bytes, { fuel: PLENTY }));
+    const { exports } = new WebAssembly.Instance(module, { host: { fail } });
+    assertEquals((exports["run"] as Run)(0), 1);
+    return PLENTY - BigInt((exports[FUEL_EXPORT] as WebAssembly.Global).value);
+  };
+  const none = costOf("");
+  const legacy = costOf("(try (do (call $fail)) (catch_all))");
+  assert(legacy - none > 10_000n, `${legacy - none}`);
+  const modern = costOf("(block $b (try_table (catch_all $b) (call $fail)))");
+  assert(modern - none > 1_000n, `${modern - none}`);
 });
 
 Deno.test("what a module does while it starts counts as well", () => {
@@ -299,4 +341,31 @@ function runOf(bytes: Uint8Array<ArrayBuffer>) {
 
 async function kernelBytes(): Promise<Uint8Array<ArrayBuffer>> {
   return await Deno.readFile(new URL("../../wasm/kernel.wasm", import.meta.url));
+}
+
+/** A loop without end whose turns begin with so many values; binaryen writes no such loops. */
+function shiftingLoop(values: number): Uint8Array<ArrayBuffer> {
+  const count = [values & 127 | 128, values >> 7];
+  const section = (id: number, ...content: number[]) => [
+    id,
+    content.length & 127 | 128,
+    content.length >> 7,
+    ...content,
+  ];
+  const code = [
+    0,
+    ...Array.from({ length: values }, () => [0x42, 1]).flat(),
+    ...[0x03, 1], // loop
+    ...[0x23, 0, 0x41, 1, 0x6a, 0x24, 0], // one turn more
+    ...[0x42, 2, 0x0c, 0, 0x0b], // i64.const, br 0, end
+    ...[0x00, 0x0b],
+  ];
+  return Uint8Array.from([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, 2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, ...count, ...Array(values).fill(0x7e), 0),
+    ...section(3, 1, 0),
+    ...section(6, 1, 0x7f, 1, 0x41, 0, 0x0b),
+    ...section(7, 2, 3, 0x72, 0x75, 0x6e, 0, 0, 5, 0x74, 0x75, 0x72, 0x6e, 0x73, 3, 0),
+    ...section(10, 1, code.length & 127 | 128, code.length >> 7, ...code),
+  ]);
 }

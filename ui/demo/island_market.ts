@@ -1,7 +1,11 @@
 /**
  * A market of ten thousand stocks whose prices move a few times a second, for as long as somebody
  * watches: one of it in the server, for all islands that show some of it.
+ *
+ * What moves is in columns, each a row of numbers in the order of the stocks; a stock's price and what
+ * is held of it are cells of them. So a total is one call over a column, and nothing is copied for it.
  */
+import { type Column, type Columns, openColumns } from "../../wasm/columns.ts";
 
 /** A stock, what it costs, and how many of it are held. */
 export interface Stock {
@@ -22,6 +26,13 @@ export interface Selection {
   readonly isDescending: boolean;
   /** A part of the symbol or the name. */
   readonly filter: string;
+}
+
+/** What some stocks come to. */
+export interface Totals {
+  readonly held: number;
+  /** What the held ones are worth. */
+  readonly worth: number;
 }
 
 /** Stocks of the market. */
@@ -50,9 +61,16 @@ const SYMBOL_LETTERS = 4;
 
 /** The market. */
 export class Market {
+  readonly #columns: Columns = openColumns();
+  readonly #prices = this.#columns.f64(STOCKS);
+  readonly #held = this.#columns.f64(STOCKS);
+  /** What each total is taken from, written anew for each. */
+  readonly #worths = this.#columns.f64(STOCKS);
+  /** By the words of a filter: 1 for each stock that has them, 0 for others. */
+  readonly #shown = new Map<string, Column>();
   readonly stocks: readonly Stock[] = Array.from(
     { length: STOCKS },
-    (_, number) => stockOf(number),
+    (_, number) => stockOf(number, this.#prices, this.#held),
   );
   /** What all stocks cost together, as a part of what they did at first, in percent. */
   readonly levels: number[] = [100];
@@ -96,20 +114,41 @@ export class Market {
 
   /** The stocks of a selection, in its order: found once from one tick to the next, for all who ask. */
   select({ sortedBy, isDescending, filter }: Selection): readonly Stock[] {
-    const words = filter.trim().toLowerCase();
+    const words = wordsOf(filter);
     const name = `${sortedBy} ${isDescending} ${words}`;
     const known = this.#selections.get(name);
     if (known !== undefined) return known;
-    const stocks = this.stocks.filter((stock) =>
-      words === "" || `${stock.symbol} ${stock.name}`.toLowerCase().includes(words)
-    ).sort(orderOf(sortedBy, isDescending));
+    const stocks = this.stocks.filter((stock) => hasWords(stock, words))
+      .sort(orderOf(sortedBy, isDescending));
     if (this.#selections.size >= SELECTIONS_MAX) this.#selections.clear();
     this.#selections.set(name, stocks);
     return stocks;
   }
 
+  /** What the stocks of a selection come to. */
+  totals({ filter }: Pick<Selection, "filter">): Totals {
+    const words = wordsOf(filter);
+    if (words === "") return { held: this.#held.sum(), worth: this.#prices.dot(this.#held) };
+    const shown = this.#shownWith(words);
+    const worths = this.#prices.mul(this.#held, this.#worths);
+    return { held: this.#held.weightedSum(shown), worth: worths.weightedSum(shown) };
+  }
+
+  /** The weights of a filter: stocks keep their names, so one that is known stays right. */
+  #shownWith(words: string): Column {
+    const known = this.#shown.get(words);
+    if (known !== undefined) return known;
+    if (this.#shown.size >= SELECTIONS_MAX) {
+      for (const column of this.#shown.values()) column.free();
+      this.#shown.clear();
+    }
+    const shown = this.#columns.f64(this.stocks.map((stock) => hasWords(stock, words) ? 1 : 0));
+    this.#shown.set(words, shown);
+    return shown;
+  }
+
   #total(): number {
-    return this.stocks.reduce((sum, { price }) => sum + price, 0);
+    return this.#prices.sum();
   }
 }
 
@@ -126,6 +165,14 @@ export function valueOf({ price, held }: Stock): number {
   return price * held;
 }
 
+function wordsOf(filter: string): string {
+  return filter.trim().toLowerCase();
+}
+
+function hasWords({ symbol, name }: Stock, words: string): boolean {
+  return words === "" || `${symbol} ${name}`.toLowerCase().includes(words);
+}
+
 function orderOf(key: SortKey, isDescending: boolean): (a: Stock, b: Stock) => number {
   const sign = isDescending ? -1 : 1;
   if (key === "symbol" || key === "name") {
@@ -139,20 +186,32 @@ function orderOf(key: SortKey, isDescending: boolean): (a: Stock, b: Stock) => n
   return (a, b) => sign * (value(a) - value(b));
 }
 
-/** The same stock for everybody who counts to this number. */
-function stockOf(number: number): Stock {
+/** The same stock for everybody who counts to this number; what moves of it is in the columns. */
+function stockOf(number: number, prices: Column, held: Column): Stock {
   const scattered = (number + 1) * 48_271 % 2_147_483_647;
   const price = 5 + scattered % 49_500 / 100;
   const name = [COLOURS, PLACES, TRADES].reduce((words, list, index) => {
     return `${words} ${list[Math.floor(number / 12 ** index) % list.length]}`;
   }, "");
   const many = number < 12 ** 3 ? "" : ` ${Math.floor(number / 12 ** 3) + 1}`;
+  prices.set(number, price);
+  held.set(number, scattered % 5 === 0 ? scattered % 90 + 10 : 0);
   return {
     symbol: symbolOf(number),
     name: `${name.trim()}${many}`,
     opening: price,
-    price,
-    held: scattered % 5 === 0 ? scattered % 90 + 10 : 0,
+    get price() {
+      return prices.get(number);
+    },
+    set price(value) {
+      prices.set(number, value);
+    },
+    get held() {
+      return held.get(number);
+    },
+    set held(value) {
+      held.set(number, value);
+    },
   };
 }
 

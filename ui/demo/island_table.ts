@@ -52,11 +52,11 @@ export class StockTable {
   }
 
   get held(): number {
-    return this.stocks.reduce((sum, { held }) => sum + held, 0);
+    return market.totals(this).held;
   }
 
   get worth(): number {
-    return this.stocks.reduce((sum, stock) => sum + valueOf(stock), 0);
+    return market.totals(this).worth;
   }
 
   /** The first row that the page has. */
