@@ -31,6 +31,11 @@ export const HANDLERS: readonly Handler[] = [
     compiler: "assemblyscript",
     sources: ["wasm/handlers/negotiate.ts"],
   },
+  {
+    output: "wasm/handlers/rules.wasm",
+    compiler: "clang",
+    sources: ["wasm/handlers/rules.c", "wasm/handlers/json.h", "wasm/handlers/driftless.h"],
+  },
   { output: "wasm/handlers/text.wasm", compiler: "zig", sources: ["wasm/handlers/text.zig"] },
   {
     output: "tests/wasm_host/duties.wasm",
