@@ -93,6 +93,11 @@ export interface WasmBindings {
   readonly files?: WasmFiles;
   /** What the module finds in its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * The compiled `wasm/columns.wasm`, for a module on Workers that imports `driftless_columns`: other
+   * runtimes have it already, and without it these functions are as slow as JavaScript.
+   */
+  readonly columns?: WebAssembly.Module;
 }
 
 /** How a module is mounted. */

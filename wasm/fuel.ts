@@ -30,6 +30,11 @@ export interface ModuleLimits {
    * it is instantiated. The host sets it before each call; code that takes it below 0 traps.
    */
   readonly fuel?: bigint;
+  /**
+   * Whether a counted module is refused when it uses instructions whose results differ between
+   * machines: those of relaxed SIMD.
+   */
+  readonly isDeterministic?: boolean;
 }
 
 /** What of a module a counter has to know. */
@@ -76,8 +81,11 @@ export function withLimits(bytes: Uint8Array, limits: ModuleLimits): Uint8Array<
   const counter = addCounter(bytes, shape, replaced, limits.fuel);
   const code = sections.get(SECTION.code);
   if (code !== undefined) {
-    const parameters = parametersOf(bytes, sections);
-    replaced.set(SECTION.code, meterCode(bytes, code.start, code.end, { counter, parameters }));
+    const ofTypes = parametersOfTypes(bytes, sections.get(SECTION.type));
+    const parameters = parametersOf(bytes, sections, ofTypes);
+    const { isDeterministic = false } = limits;
+    const meter = { counter, ofTypes, parameters, isDeterministic };
+    replaced.set(SECTION.code, meterCode(bytes, code.start, code.end, meter));
   }
   const kept = all.filter((section) => !tellsPlaces(bytes, section));
   return moduleOf(bytes, kept, replaced);
@@ -153,8 +161,8 @@ function importedGlobals(bytes: Uint8Array, sections: ReadonlyMap<number, Sectio
 function parametersOf(
   bytes: Uint8Array,
   sections: ReadonlyMap<number, Section>,
+  ofTypes: readonly number[],
 ): readonly number[] {
-  const ofTypes = parametersOfTypes(bytes, sections.get(SECTION.type));
   const functions = sections.get(SECTION.function);
   if (functions === undefined) return [];
   const reader = new ByteReader(bytes, functions.start, functions.end);

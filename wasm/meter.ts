@@ -2,7 +2,8 @@
  * Metering: code that counts what it costs, and traps when it has cost too much.
  *
  * One unit is about one instruction. A function pays for its instructions outside of loops when it
- * is entered, a loop for those of its body at each turn; nobody pays for an inner loop until it
+ * is entered, and for its locals, which the engine sets to zero; a loop for those of its body at each
+ * turn, and for what it takes along from one turn to the next; nobody pays for an inner loop until it
  * runs. So what was paid is never less than what ran. An instruction that works on a length pays for
  * that as well, and one that takes the engine long, as an exception does, for its time.
  *
@@ -48,7 +49,11 @@ const DEAR_UNITS: ReadonlyMap<number, number> = new Map([
   [OP.rethrow, 10_000],
   [OP.throwRef, 10_000],
   [OP.memoryGrow, 1_000],
+  // Whether it catches anything cannot be seen here.
+  [OP.tryTable, 1_000],
 ]);
+/** What it costs to catch: engines and hosts throw as well, and nobody paid for that. */
+const CATCH_UNITS = 10_000;
 
 /** The type of an empty block, and of a 32-bit local. */
 const EMPTY = 0x40;
@@ -58,8 +63,12 @@ const I32 = 0x7f;
 export interface Meter {
   /** The index of the counter among the globals. */
   readonly counter: number;
+  /** How many parameters each type of the module has. */
+  readonly ofTypes: readonly number[];
   /** How many parameters each function of the module has, without the imported ones. */
   readonly parameters: readonly number[];
+  /** Whether relaxed SIMD is refused. */
+  readonly isDeterministic: boolean;
 }
 
 /** The content of the code section with the counter in every function. */
@@ -79,7 +88,7 @@ export function meterCode(
     const size = reader.u32();
     const from = reader.skip(size);
     body.clear();
-    writeFunction(body, new ByteReader(bytes, from, reader.at), parameters, meter.counter);
+    writeFunction(body, new ByteReader(bytes, from, reader.at), parameters, meter);
     code.u32(body.length);
     code.append(body.view());
   }
@@ -91,8 +100,9 @@ function writeFunction(
   out: ByteWriter,
   reader: ByteReader,
   parameters: number,
-  counter: number,
+  meter: Meter,
 ): void {
+  const { counter } = meter;
   const { bytes } = reader;
   const groups = reader.u32();
   const declared = reader.at;
@@ -102,7 +112,7 @@ function writeFunction(
     reader.valueType();
   }
   const from = reader.at;
-  const charges = chargesOf(reader);
+  const charges = chargesOf(reader, locals - parameters, meter);
   const measures = charges.some(({ shift }) => shift > 0);
   out.u32(groups + (measures ? 1 : 0));
   out.append(bytes.subarray(declared, from));
@@ -121,26 +131,36 @@ function writeFunction(
 }
 
 /** Where a function pays, in the order of its bytes. */
-function chargesOf(reader: ByteReader): readonly Charge[] {
-  const entry: Charge = { at: reader.at, cost: 0, shift: 0 };
+function chargesOf(
+  reader: ByteReader,
+  locals: number,
+  { ofTypes, isDeterministic }: Meter,
+): readonly Charge[] {
+  const entry: Charge = { at: reader.at, cost: locals, shift: 0 };
   const charges: Charge[] = [entry];
   const frames: Frame[] = [{ charge: entry }];
   for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
     const at = reader.at;
     const op = skipInstruction(reader);
     frame.charge.cost += 1;
+    const dear = DEAR_UNITS.get(op);
+    if (dear !== undefined) charges.push({ at, cost: dear, shift: 0 });
     if (op === OP.end || op === OP.delegate) frames.pop();
     else if (op === OP.loop) {
-      const charge: Charge = { at: reader.at, cost: 1, shift: 0 };
+      const taken = parametersOfLoop(reader.bytes, at + 1, ofTypes);
+      const charge: Charge = { at: reader.at, cost: 1 + taken, shift: 0 };
       charges.push(charge);
       frames.push({ charge });
     } else if (op === OP.block || op === OP.if || op === OP.try || op === OP.tryTable) {
       frames.push(frame);
-    } else if (DEAR_UNITS.has(op)) {
-      charges.push({ at, cost: DEAR_UNITS.get(op) as number, shift: 0 });
+    } else if (op === OP.catch || op === OP.catchAll) {
+      charges.push({ at: reader.at, cost: CATCH_UNITS, shift: 0 });
     } else if (op > 0xff) {
       if (op === PREFIXED.memoryWait32 || op === PREFIXED.memoryWait64) {
         reader.fail("to wait costs nothing, so it cannot be limited", at);
+      }
+      if (isDeterministic && op >= PREFIXED.relaxedFirst && op <= PREFIXED.relaxedLast) {
+        reader.fail("relaxed SIMD gives results that differ between machines", at);
       }
       const shift = LENGTH_SHIFTS.get(op);
       if (shift !== undefined) charges.push({ at, cost: 0, shift });
@@ -148,6 +168,14 @@ function chargesOf(reader: ByteReader): readonly Charge[] {
   }
   if (!reader.isAtEnd) reader.fail("there is more after the end of a function");
   return charges;
+}
+
+/** How many values each turn of a loop begins with: the type of its block is at `at`. */
+function parametersOfLoop(bytes: Uint8Array, at: number, ofTypes: readonly number[]): number {
+  const first = bytes[at] ?? EMPTY;
+  // One byte with the sign set is no index: nothing, or one result.
+  if (first < 0x80 && first >= EMPTY) return 0;
+  return ofTypes[new ByteReader(bytes, at).u32()] ?? 0;
 }
 
 function writeCharge(out: ByteWriter, counter: number, cost: number): void {

@@ -8,7 +8,7 @@
  *     __KV_LIST     prefix            200 with a JSON array of names
  *
  * Nothing is bound unless the mount says so: then every call is 500. Another method is 400. Keys are
- * of 1 to {@linkcode BINDING_KEY_BYTES_MAX} bytes.
+ * of 1 to {@linkcode BINDING_KEY_BYTES_MAX} bytes of UTF-8, and taken as they are: no two keys are one.
  */
 import type { WasmKv } from "../../core/wasm_mount.ts";
 import type { KvConnection, KvKey } from "../kv/connection.ts";
@@ -63,6 +63,8 @@ export async function answerBinding(
 ): Promise<FetchResult> {
   if (kv === undefined) return textResult(500, "KV binding not configured");
   const length = encoder.encode(key).length;
+  // What is no UTF-8 reads like this, whatever it was.
+  if (key.includes("\ufffd")) return textResult(400, "A key is UTF-8");
   if (length > BINDING_KEY_BYTES_MAX || (length === 0 && method !== "__KV_LIST")) {
     return textResult(400, `A key has 1 to ${BINDING_KEY_BYTES_MAX} bytes`);
   }

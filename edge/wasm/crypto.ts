@@ -15,7 +15,12 @@
  * What is sealed is 16 bytes longer than the text: the tag stands behind it.
  */
 import { WasmFault } from "./fault.ts";
-import type { ImportSource, InstanceImports, WasmInstance } from "./instance.ts";
+import {
+  FAULT_UNITS,
+  type ImportSource,
+  type InstanceImports,
+  type WasmInstance,
+} from "./instance.ts";
 
 type NodeCrypto = typeof import("node:crypto");
 
@@ -174,6 +179,7 @@ class ModuleCrypto {
     const memory = this.#instance?.memory;
     memory?.refresh();
     if (memory === undefined || address + length > memory.byteLength) {
+      this.#instance?.spend(FAULT_UNITS);
       throw new WasmFault(
         "wasm_failed",
         `Cannot use ${length} bytes at ${address}: there are none`,

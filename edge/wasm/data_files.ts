@@ -12,12 +12,23 @@
  * by file.
  */
 import type { WasmFiles } from "../../core/wasm_mount.ts";
+import { WasmFault } from "./fault.ts";
 import { type FileNode, FileTree, type FolderNode } from "./file_tree.ts";
 
 /** Bytes that the files of `/data` may have in memory, with their names. */
 export const DATA_BYTES_MAX = 32 * 1024 * 1024;
 /** How often one request is run again for files that it needs. */
 export const DATA_ROUNDS_MAX = 50;
+/** How long what keeps the files may take for one request, in milliseconds, where nobody says. */
+export const DATA_MS_MAX = 30_000;
+
+/** How long a request waits for what keeps the files. */
+export interface DataPatience {
+  /** Milliseconds, all of it together. */
+  readonly msMax: number;
+  /** Aborts when nobody waits any more: nothing is fetched then, but what was begun is stored. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** What is known of a file that is kept. */
 interface Known {
@@ -33,6 +44,8 @@ export class DataFiles {
   readonly #bytesMax: number;
   readonly #missed = new Set<string>();
   #known: ReadonlyMap<string, Known> = new Map();
+  /** Those of `#known` that the run could see: others are not the module's to delete. */
+  #shown: readonly string[] = [];
   #tree: FileTree;
 
   constructor(files: WasmFiles, now: () => number, bytesMax: number = DATA_BYTES_MAX) {
@@ -58,9 +71,23 @@ export class DataFiles {
    * `work` is one call of the module; what it does outside of `/data` may be done several times.
    *
    * @throws {TypeError} when it needs files again and again
+   * @throws {WasmFault} `wasm_timeout` when what keeps them takes too long
+   * @throws what the signal was aborted with
    */
-  async settle<T>(work: () => T | Promise<T>): Promise<T> {
-    await this.#list();
+  async settle<T>(
+    work: () => T | Promise<T>,
+    { msMax, signal }: DataPatience = { msMax: DATA_MS_MAX },
+  ): Promise<T> {
+    let msLeft = msMax;
+    const wait = async <U>(answer: Promise<U>, signal?: AbortSignal) => {
+      const started = performance.now();
+      try {
+        return await within(answer, msLeft, signal);
+      } finally {
+        msLeft -= performance.now() - started;
+      }
+    };
+    await wait(this.#list(), signal);
     for (let round = 0; round < DATA_ROUNDS_MAX; round += 1) {
       this.#missed.clear();
       this.#tree = this.#build();
@@ -72,11 +99,11 @@ export class DataFiles {
       }
       // A module that fails for want of a file has not failed.
       if (this.isMissing) {
-        await this.#fetch();
+        await wait(this.#fetch(), signal);
         continue;
       }
       if ("error" in outcome) throw outcome.error;
-      await this.#store();
+      await wait(this.#store());
       return outcome.value;
     }
     throw new TypeError(`Cannot run the module: it needs more files after ${DATA_ROUNDS_MAX} runs`);
@@ -109,7 +136,7 @@ export class DataFiles {
     for (const [path, file] of now) {
       if (file.isChanged) await this.#files.put(path, this.#tree.bytesOf(file).slice());
     }
-    for (const path of this.#known.keys()) {
+    for (const path of this.#shown) {
       if (!now.has(path)) await this.#files.delete(path);
     }
   }
@@ -117,7 +144,26 @@ export class DataFiles {
   #build(): FileTree {
     const tree = new FileTree(this.#bytesMax, this.#now, (path) => this.#missed.add(path));
     for (const [path, { bytes, size }] of this.#known) tree.restoreFile(path, bytes, size);
+    this.#shown = Array.from(filesOf(tree.root), ([path]) => path);
     return tree;
+  }
+}
+
+/** The answer, unless it takes too long or nobody waits for it: then it is left behind. */
+async function within<T>(answer: Promise<T>, ms: number, signal?: AbortSignal): Promise<T> {
+  const { promise: given, reject: give } = Promise.withResolvers<never>();
+  const late = () => give(new WasmFault("wasm_timeout", "Cannot wait longer for the files"));
+  const leave = () => give(signal?.reason);
+  // Also when nobody waits for it any more.
+  answer.catch(() => {});
+  if (signal?.aborted === true) leave();
+  signal?.addEventListener("abort", leave);
+  const timer = setTimeout(late, Math.max(0, ms));
+  try {
+    return await Promise.race([given, answer]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
   }
 }
 

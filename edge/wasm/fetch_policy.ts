@@ -152,7 +152,8 @@ export class FetchPolicy {
 export function isPrivate(hostname: string): boolean {
   if (isAddress(hostname)) return isPrivateAddress(hostname);
   const name = withoutDot(hostname);
-  return !name.includes(".") ||
+  // One with an empty label is none, and resolvers differ in what they make of it.
+  return !name.includes(".") || name.endsWith(".") || name.includes("..") ||
     PRIVATE_ENDINGS.some((ending) => name === ending || name.endsWith(`.${ending}`));
 }
 

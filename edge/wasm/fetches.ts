@@ -17,6 +17,7 @@
  * results never meet another's; when a request ends in between, its instance must be dropped. All rounds
  * share one request's worth of instructions, and the bounds of `outbound.ts`.
  */
+import { isBindingCall } from "./bindings.ts";
 import { WasmFault } from "./fault.ts";
 import { writeResults } from "./fetch_result.ts";
 import type { WasmInstance } from "./instance.ts";
@@ -33,7 +34,7 @@ export interface Caller {
 const CALL_NUMBER = /^\s*(\d{1,9})\s*$/;
 const LINE_FEED = 10;
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Blocks of results that a module still may point to, until its next request. */
 const kept = new WeakMap<WasmInstance, number[]>();
 
@@ -82,11 +83,13 @@ export async function replay(
 export function requestOf({ head, content, headers }: OutboundCall): OutboundRequest {
   const [method, contentType] = splitLine(head);
   const end = content.indexOf(LINE_FEED);
-  const address = end < 0 ? content : content.subarray(0, end);
+  const address = decoder.decode(end < 0 ? content : content.subarray(0, end));
+  const isKey = isBindingCall(method.trim());
   return {
     method: method.trim(),
     contentType: contentType.trim(),
-    url: decoder.decode(address).trim(),
+    // Blanks are nothing of an address, but a key with blanks is not the one without.
+    url: isKey ? address : address.trim(),
     body: end < 0 ? new Uint8Array() : content.slice(end + 1),
     headers: splitLine(headers)[1],
   };

@@ -24,6 +24,8 @@ export interface FolderNode {
   readonly kind: "folder";
   readonly inode: number;
   readonly entries: Map<string, Node>;
+  /** UTF-16 units of its path from the root, with the slash behind it. */
+  units: number;
   modified: number;
 }
 
@@ -40,8 +42,13 @@ export interface Place {
 /** The longest path, and the longest name in one, in UTF-16 units. */
 export const PATH_UNITS_MAX = 4096;
 export const NAME_UNITS_MAX = 255;
+/** The longest path from the root, in UTF-16 units: what keeps files elsewhere takes no longer keys. */
+export const KEY_UNITS_MAX = 1024;
 /** What a name costs beside its letters, in bytes of the bound. */
 export const ENTRY_BYTES = 256;
+
+/** A block of more than so many times what is in it is given back. */
+const BLOCK_ROOM_MAX = 4;
 
 const NO_BYTES = new Uint8Array();
 
@@ -53,6 +60,7 @@ export class FileTree {
   readonly #onMiss: (origin: string) => void;
   #used = 0;
   #moved = 0;
+  #made = 0;
   #inodes = 1;
 
   /** `onMiss` hears of files whose bytes are needed and elsewhere. */
@@ -60,7 +68,7 @@ export class FileTree {
     this.#bytesMax = bytesMax;
     this.#now = now;
     this.#onMiss = onMiss;
-    this.root = { kind: "folder", inode: this.#inodes++, entries: new Map(), modified: now() };
+    this.root = this.#folder(0);
   }
 
   /** Bytes in use, of those that it may have. */
@@ -71,6 +79,11 @@ export class FileTree {
   /** Bytes that were moved only because a file had outgrown its block, since the beginning. */
   get moved(): number {
     return this.#moved;
+  }
+
+  /** Bytes of the blocks that were made for files, since the beginning. */
+  get made(): number {
+    return this.#made;
   }
 
   /** Finds the place of a path below a folder. @throws {WasiError} when it leads out of the root */
@@ -109,8 +122,12 @@ export class FileTree {
     return file;
   }
 
-  /** A file whose bytes are known, and shared, or elsewhere under the name `origin`. */
+  /**
+   * A file whose bytes are known, and shared, or elsewhere under the path `path`. One that cannot be
+   * here, for its path is too long or leads through another file, is left out.
+   */
   restoreFile(path: string, bytes: Uint8Array | undefined, size: number): void {
+    if (path.length > KEY_UNITS_MAX) return;
     const names = path.split("/");
     const name = names.pop() as string;
     let folder = this.root;
@@ -119,14 +136,14 @@ export class FileTree {
       if (next?.kind === "file") return;
       folder = next ?? this.addFolder(folder, part);
     }
+    if (folder.entries.has(name)) return;
     const file = this.#file(bytes, size, path);
     this.#link(folder, name, file);
     if (bytes !== undefined) this.#reserve(size);
   }
 
   addFolder(folder: FolderNode, name: string): FolderNode {
-    const inode = this.#inodes++;
-    const made: FolderNode = { kind: "folder", inode, entries: new Map(), modified: this.#now() };
+    const made = this.#folder(folder.units + name.length + 1);
     this.#link(folder, name, made);
     return made;
   }
@@ -146,11 +163,18 @@ export class FileTree {
    */
   move(from: Place, to: Place): number {
     if (from.node === undefined || from.node === to.node) return 0;
-    const moved = [...below(from.node)];
+    const moved = below(from.node);
     const files = moved.filter((node) => node.kind === "file");
     if (moved.some((node) => node === to.folder)) throw new WasiError(ERRNO.invalid);
+    const more = to.folder.units + to.name.length - from.folder.units - from.name.length;
+    checkKey(to.folder, to.name);
+    const folders = moved.filter((node) => node.kind === "folder");
+    for (const folder of folders) {
+      for (const name of folder.entries.keys()) checkKey(folder, name, more);
+    }
     this.#needAll(files);
     for (const file of files) file.isChanged = true;
+    for (const folder of folders) folder.units += more;
     if (to.node !== undefined) this.remove(to);
     from.folder.entries.delete(from.name);
     to.folder.entries.set(to.name, from.node);
@@ -205,12 +229,14 @@ export class FileTree {
     const old = this.bytesOf(file);
     this.#reserve(size - old.length);
     const block = file.bytes as Uint8Array;
-    if (file.isShared || size > block.length) {
+    const isRoomy = block.length > size * BLOCK_ROOM_MAX;
+    if (file.isShared || isRoomy || size > block.length) {
       // Twice as much as is needed: what is appended bit by bit is moved only now and then.
       const capacity = size > block.length
         ? Math.max(size, Math.min(2 * size, this.#bytesMax))
         : size;
       const next = new Uint8Array(Math.max(capacity, size));
+      this.#made += next.length;
       next.set(old.subarray(0, size));
       this.#moved += Math.min(old.length, size);
       file.bytes = next;
@@ -229,7 +255,13 @@ export class FileTree {
     return { kind: "file", inode, bytes, size, origin, modified, ...state };
   }
 
+  #folder(units: number): FolderNode {
+    const inode = this.#inodes++;
+    return { kind: "folder", inode, entries: new Map(), units, modified: this.#now() };
+  }
+
   #link(folder: FolderNode, name: string, node: Node): void {
+    checkKey(folder, name);
     this.#reserve(ENTRY_BYTES + name.length);
     folder.entries.set(name, node);
     folder.modified = this.#now();
@@ -241,8 +273,16 @@ export class FileTree {
   }
 }
 
+/** @throws {WasiError} when the path of a name is too long, with `more` than it has now */
+function checkKey(folder: FolderNode, name: string, more = 0): void {
+  if (folder.units + name.length + more > KEY_UNITS_MAX) throw new WasiError(ERRNO.nameTooLong);
+}
+
 /** A node with all that is below it. */
-function* below(node: Node): Iterable<Node> {
-  yield node;
-  if (node.kind === "folder") { for (const entry of node.entries.values()) yield* below(entry); }
+function below(node: Node): readonly Node[] {
+  const all = [node];
+  for (const one of all) {
+    if (one.kind === "folder") { for (const entry of one.entries.values()) all.push(entry); }
+  }
+  return all;
 }

@@ -5,13 +5,15 @@
  * compared whole, so that no response gets the headers of another; what may be a secret is not kept.
  */
 
+import { COOKIE_NAME } from "../identity.ts";
+import { WasmFault } from "./fault.ts";
 import type { ModuleMemory } from "./memory.ts";
 
 /** Names in small letters, and values. */
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
 /** Where the headers of a response are. */
-export interface HeaderBytes {
+interface HeaderBytes {
   readonly typeAt: number;
   readonly typeBytes: number;
   readonly headersAt: number;
@@ -19,17 +21,26 @@ export interface HeaderBytes {
 }
 
 interface Entry {
+  readonly key: number;
   /** The content type, then the headers. */
   readonly kept: DataView;
   readonly typeBytes: number;
   readonly pairs: HeaderPairs;
 }
 
+/** Headers of one response. Runtimes look at each of them for each other one, which takes seconds soon. */
+export const RESPONSE_HEADERS_MAX = 256;
 /** Different headers of one module that are kept at once. */
 export const HEADER_ENTRIES_MAX = 256;
 /** Bytes of headers that are kept; longer ones are read each time. */
 export const HEADER_ENTRY_BYTES_MAX = 2 * 1024;
 
+const NOTHING: Entry = {
+  key: -1,
+  kept: new DataView(new ArrayBuffer(0)),
+  typeBytes: -1,
+  pairs: [],
+};
 const SECRET = /cookie|auth|token|session|secret|key|csrf|nonce/i;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What a value may hold, byte by byte: no control character but the tab. */
@@ -55,44 +66,67 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
 /** The headers of one module's responses. */
 export class HeaderCache {
   readonly #entries = new Map<number, Entry>();
+  /** The one that was found last: mostly the next one as well. */
+  #latest: Entry = NOTHING;
 
   /** How many are kept. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** The headers that are at these places of a memory. */
-  pairs({ bytes: memory, view }: ModuleMemory, at: HeaderBytes): HeaderPairs {
-    const { typeAt, typeBytes, headersAt, headerBytes } = at;
-    const total = typeBytes + headerBytes;
-    if (total > HEADER_ENTRY_BYTES_MAX) return parsed(joined(memory, at), typeBytes);
-    const key = keyOf(memory, at);
-    const entry = this.#entries.get(key);
+  /**
+   * The headers that are at these places of a memory. The numbers come one by one: an object of them
+   * for each response would cost as much as the comparison.
+   *
+   * @throws {WasmFault} `wasm_bad_response` when there are too many
+   */
+  pairs(
+    { bytes: memory, view }: ModuleMemory,
+    typeAt: number,
+    typeBytes: number,
+    headersAt: number,
+    headerBytes: number,
+  ): HeaderPairs {
+    const key = keyOf(memory, typeAt, typeBytes, headersAt, headerBytes);
+    const entry = this.#latest.key === key ? this.#latest : this.#entries.get(key);
     if (
-      entry !== undefined && entry.typeBytes === typeBytes && entry.kept.byteLength === total &&
+      entry !== undefined && entry.typeBytes === typeBytes &&
+      entry.kept.byteLength === typeBytes + headerBytes &&
       isSame(entry.kept, 0, view, typeAt, typeBytes) &&
       isSame(entry.kept, typeBytes, view, headersAt, headerBytes)
     ) {
+      this.#latest = entry;
       return entry.pairs;
     }
+    return this.#read(key, memory, { typeAt, typeBytes, headersAt, headerBytes });
+  }
+
+  #read(key: number, memory: Uint8Array, at: HeaderBytes): HeaderPairs {
     const bytes = joined(memory, at);
-    const pairs = parsed(bytes, typeBytes);
+    const pairs = parsed(bytes, at.typeBytes);
+    if (bytes.length > HEADER_ENTRY_BYTES_MAX) return pairs;
     if (pairs.some((pair) => SECRET.test(pair.join()))) return pairs;
     if (this.#entries.size >= HEADER_ENTRIES_MAX) this.#entries.clear();
-    this.#entries.set(key, { kept: new DataView(bytes.buffer), typeBytes, pairs });
+    const kept = new DataView(bytes.buffer);
+    this.#entries.set(key, { key, kept, typeBytes: at.typeBytes, pairs });
     return pairs;
   }
 }
 
 /** Finds an entry, no more than that: the bytes decide. */
-function keyOf(memory: Uint8Array, at: HeaderBytes): number {
-  const { typeAt, typeBytes, headersAt, headerBytes } = at;
+function keyOf(
+  memory: Uint8Array,
+  typeAt: number,
+  typeBytes: number,
+  headersAt: number,
+  headerBytes: number,
+): number {
   const first = typeBytes > 0 ? memory[typeAt + typeBytes - 1] ?? 0 : 0;
   const last = headerBytes > 1 ? memory[headersAt + headerBytes - 2] ?? 0 : 0;
   return (typeBytes << 21) ^ (headerBytes << 10) ^ (first << 5) ^ last;
 }
 
-/** Compares bytes, by words as far as there are any. */
+/** Compares bytes, by four words at a time as far as there are any: this is most of what reading takes. */
 function isSame(
   kept: DataView,
   start: number,
@@ -101,8 +135,14 @@ function isSame(
   length: number,
 ): boolean {
   let index = 0;
-  for (; index + 4 <= length; index += 4) {
-    if (kept.getInt32(start + index, true) !== memory.getInt32(at + index, true)) return false;
+  for (; index + 16 <= length; index += 16) {
+    const one = start + index;
+    const other = at + index;
+    const difference = (kept.getInt32(one, true) ^ memory.getInt32(other, true)) |
+      (kept.getInt32(one + 4, true) ^ memory.getInt32(other + 4, true)) |
+      (kept.getInt32(one + 8, true) ^ memory.getInt32(other + 8, true)) |
+      (kept.getInt32(one + 12, true) ^ memory.getInt32(other + 12, true));
+    if (difference !== 0) return false;
   }
   for (; index < length; index++) {
     if (kept.getUint8(start + index) !== memory.getUint8(at + index)) return false;
@@ -126,10 +166,25 @@ function parsed(bytes: Uint8Array, typeBytes: number): HeaderPairs {
     const colon = line.indexOf(":");
     if (colon < 1) continue;
     const name = line.slice(0, colon).toLowerCase();
-    const value = line.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, "");
+    const value = trimmed(line, colon + 1);
+    // Nobody is signed in as somebody else by a module.
+    if (name === "set-cookie" && value.includes(COOKIE_NAME)) continue;
     if (NAME.test(name) && VALUE.test(value) && !OWN_NAMES.has(name)) pairs.push([name, value]);
   }
+  if (pairs.length > RESPONSE_HEADERS_MAX) {
+    throw new WasmFault("wasm_bad_response", `Cannot take ${pairs.length} headers`);
+  }
   return pairs;
+}
+
+/** A line from there on without the blanks around it: a pattern would try each blank with all others. */
+function trimmed(line: string, start: number): string {
+  const isBlank = (index: number) => line[index] === " " || line[index] === "\t";
+  let from = start;
+  let to = line.length;
+  while (from < to && isBlank(from)) from++;
+  while (to > from && isBlank(to - 1)) to--;
+  return line.slice(from, to);
 }
 
 /** One character a byte, as `Headers` has them: bytes go out as the module wrote them. */

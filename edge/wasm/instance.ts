@@ -57,6 +57,11 @@ export interface HandlerExports {
 
 /** The counter of instructions that a module which is limited has; its export is an i64. */
 const FUEL_EXPORT = "driftless_fuel";
+/**
+ * What it costs a module, in instructions, that a function of the host throws: exceptions take long, and
+ * a module may catch one and go on.
+ */
+export const FAULT_UNITS = 10_000;
 /** What a counter begins with that nobody asks for: it lasts for centuries. */
 const FUEL_UNLIMITED = 2n ** 63n - 1n;
 const REQUIRED: Readonly<Record<string, WebAssembly.ImportExportKind>> = {
@@ -98,6 +103,7 @@ export class WasmInstance {
   readonly #fuel: Counter | undefined;
   readonly #writer: RequestWriter;
   readonly #checks: readonly (() => void)[];
+  #hasFailed = false;
 
   /** @throws {WasmFault} when it does not start */
   constructor(handler: HandlerModule) {
@@ -123,6 +129,11 @@ export class WasmInstance {
     this.#checks = made.flatMap(([, { check }]) => check ?? []);
     for (const [, { attach }] of made) attach?.(this);
     this.#start();
+  }
+
+  /** Whether a call into it did not return: what is in its memory may be half done. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** Bytes of its memory now. */
@@ -228,6 +239,7 @@ export class WasmInstance {
   }
 
   #faultOf(error: unknown): WasmFault {
+    this.#hasFailed = true;
     return this.isOutOfFuel ? outOfFuel(error) : faultOf("go on", error);
   }
 
@@ -263,8 +275,8 @@ function outOfFuel(cause: unknown): WasmFault {
   return new WasmFault("wasm_timeout", "Cannot go on: no fuel is left", { cause });
 }
 
-/** An address is an i32 to JavaScript, and so negative from 2 GiB on. */
-function addressOf(value: unknown): number {
+/** An address is an i32 to JavaScript, and so negative from 2 GiB on; 0 for what is none. */
+export function addressOf(value: unknown): number {
   return typeof value === "number" ? value >>> 0 : 0;
 }
 

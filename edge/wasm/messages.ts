@@ -10,6 +10,8 @@ import type { StreamedResponse } from "./suspending.ts";
 const NULL_BODY_STATUSES: readonly number[] = [204, 205, 304];
 /** Methods of the host itself: bindings of modules, and what happens on a WebSocket. */
 const OWN_METHOD = /^(?:__|WEBSOCKET)/i;
+/** Deno's server leaves the address of a request as it was sent: with dots, or without a path. */
+const UNRESOLVED = /\/(?:\.|%2e)|\\|^[^/]*\/\/[^/?#]*(?:[?#]|$)/i;
 const NO_BYTES = new Uint8Array();
 
 /**
@@ -24,11 +26,18 @@ export async function requestFor(request: Request, bytesMax: number): Promise<Wa
   if (OWN_METHOD.test(method)) {
     throw new DriftlessError("method_not_allowed", `Cannot ${method} this path`);
   }
-  const sent = { method, target: targetOf(url), headers: linesOf(headers), body: NO_BYTES };
+  const target = targetOf(url);
+  const { lines, length } = seenIn(headers);
+  const sent = { method, target, headers: lines, body: NO_BYTES };
   const bytesLeft = bytesMax - sizeOf(sent);
   if (bytesLeft < 0) throw tooLarge(bytesMax);
   if (method === "GET" || method === "HEAD") return sent;
-  return { ...sent, body: await bodyOf(request, bytesLeft, bytesMax) };
+  return {
+    method,
+    target,
+    headers: lines,
+    body: await bodyOf(request, length, bytesLeft, bytesMax),
+  };
 }
 
 /** @throws {DriftlessError} `too_large` when a request has more bytes than that */
@@ -66,8 +75,12 @@ function sizeOf({ method, target, headers, body, fanout = [] }: WasmRequest): nu
   return size;
 }
 
-async function bodyOf(request: Request, bytesLeft: number, bytesMax: number): Promise<Uint8Array> {
-  const length = request.headers.get("content-length");
+async function bodyOf(
+  request: Request,
+  length: string | null,
+  bytesLeft: number,
+  bytesMax: number,
+): Promise<Uint8Array> {
   if (length === null) {
     try {
       return await readBytes(request, bytesLeft);
@@ -92,22 +105,38 @@ function tooLarge(bytesMax: number): DriftlessError {
   return new DriftlessError("too_large", `The request is larger than ${bytesMax} bytes`);
 }
 
+/** The path of a request's URL: to parse what is resolved already would cost as much as a call. */
+export function pathOf(url: string): string {
+  const target = targetOf(url);
+  const query = target.indexOf("?");
+  return query < 0 ? target : target.slice(0, query);
+}
+
 /** Path and query of an absolute URL. */
-function targetOf(url: string): string {
+function targetOf(given: string): string {
+  const url = UNRESOLVED.test(given) ? new URL(given).href : given;
   const start = url.indexOf("/", url.indexOf("://") + 3);
   const end = url.indexOf("#", start);
   return end < 0 ? url.slice(start) : url.slice(start, end);
 }
 
-function linesOf(headers: Headers): string {
+/** The headers as lines, and the body's length if it is told: all of them are looked at once. */
+function seenIn(headers: Headers): { readonly lines: string; readonly length: string | null } {
   let lines = "";
+  let length: string | null = null;
+  let isChunked = false;
   headers.forEach((value, name) => {
+    // What is no number is none: such a body is read bit by bit, and cut at its limit.
+    if (name === "content-length") length = /^\d+$/.test(value) ? value : null;
+    else if (name === "transfer-encoding") isChunked = true;
     if (name !== "cookie" || !value.includes(COOKIE_NAME)) lines += `${name}: ${value}\n`;
     else if (withoutSession(value) !== "") lines += `${name}: ${withoutSession(value)}\n`;
   });
-  return lines;
+  // The length of a body in chunks says nothing.
+  return { lines, length: isChunked ? null : length };
 }
 
 function withoutSession(cookies: string): string {
-  return cookies.split(/; */).filter((cookie) => !cookie.startsWith(`${COOKIE_NAME}=`)).join("; ");
+  // However it is spaced, and whatever a proxy has put before it.
+  return cookies.split(/; */).filter((cookie) => !cookie.includes(COOKIE_NAME)).join("; ");
 }

@@ -15,9 +15,9 @@ import type { Peer, Upgrade } from "../socket.ts";
 import { HandlerError, WasmFault } from "./fault.ts";
 import { type Caller, runExchange } from "./fetches.ts";
 import type { Lease, WasmInstance } from "./instance.ts";
-import { checkSize, requestFor, responseOf, streamOf } from "./messages.ts";
+import { checkSize, pathOf, requestFor, responseOf, streamOf } from "./messages.ts";
 import { InstancePool } from "./pool.ts";
-import { prepare, type PreparedMount } from "./prepare.ts";
+import { OWN_PATH, prepare, type PreparedMount } from "./prepare.ts";
 import type { WasmRequest } from "./request_slots.ts";
 import type { ReadResponse } from "./response_slots.ts";
 import { ModuleSockets } from "./sockets.ts";
@@ -42,9 +42,6 @@ interface Use<T> {
   whole(response: ReadResponse): T;
   stream(response: StreamedResponse): T;
 }
-
-/** The server's own paths, which no module gets. */
-export const OWN_PATH = /^\/(?:_|healthz$)/;
 
 /**
  * The modules of an app, at work. A handler has its own; this is for programs that call modules
@@ -101,13 +98,13 @@ export class WasmMounts {
    * @throws {DriftlessError} when the module does not
    */
   async fetch(request: Request): Promise<Response> {
-    const mounted = this.#find(new URL(request.url).pathname);
+    const mounted = this.#find(pathOf(request.url));
     if (mounted === undefined) throw notFound();
     const { method } = request;
     const sent = await requestFor(request, mounted.handler.limits.requestBytes);
     // Who leaves takes an instance along, if it was at work outside. A durable one has other callers.
     const caller = mounted.mode === "durable" ? undefined : request;
-    return await this.#exchange(mounted, sent, {
+    return this.#exchange(mounted, sent, {
       caller,
       whole: (response) => responseOf(response, method),
       stream: (response) => streamOf(response, method),
@@ -120,7 +117,7 @@ export class WasmMounts {
    * @throws {DriftlessError} when there is no such mount, or it has too many
    */
   async upgrade(request: Request, { remoteAddress }: Peer): Promise<Upgrade> {
-    const mounted = this.#find(new URL(request.url).pathname);
+    const mounted = this.#find(pathOf(request.url));
     if (mounted?.sockets === undefined) throw notFound();
     const opening = await requestFor(request, mounted.handler.limits.requestBytes);
     return mounted.sockets.upgrade(opening, remoteAddress);
@@ -159,36 +156,89 @@ export class WasmMounts {
     for (const { pool } of this.#mounted) pool.close();
   }
 
-  async #exchange<T>(mounted: Mounted, request: WasmRequest, use: Use<T>): Promise<T> {
-    const { path, pool } = mounted;
-    let lease: Lease | undefined;
-    let state: "good" | "broken" = "broken";
+  /** No promise where nothing has to be waited for: each costs as much as a part of the exchange. */
+  #exchange<T>(mounted: Mounted, request: WasmRequest, use: Use<T>): T | Promise<T> {
+    let given: Lease | Promise<Lease>;
     try {
-      const given = pool.acquire();
-      lease = given instanceof Promise ? await given : given;
-      if (given instanceof Promise && use.caller?.signal.aborted === true) {
-        state = "good";
-        throw gone();
-      }
+      given = mounted.pool.acquire();
+    } catch (error) {
+      throw this.#told(mounted, error, use);
+    }
+    return given instanceof Promise
+      ? this.#wait(mounted, given, request, use)
+      : this.#run(mounted, given, request, use);
+  }
+
+  async #wait<T>(
+    mounted: Mounted,
+    given: Promise<Lease>,
+    request: WasmRequest,
+    use: Use<T>,
+  ): Promise<T> {
+    let lease: Lease;
+    try {
+      lease = await given;
+    } catch (error) {
+      throw this.#told(mounted, error, use);
+    }
+    if (use.caller?.signal.aborted === true) {
+      lease.release("good");
+      throw gone();
+    }
+    return await this.#run(mounted, lease, request, use);
+  }
+
+  #run<T>(mounted: Mounted, lease: Lease, request: WasmRequest, use: Use<T>): T | Promise<T> {
+    let state: "good" | "broken" | "at work" = "broken";
+    try {
       const answer = answerOf(mounted, lease.instance, request, use.caller);
-      const response = answer instanceof Promise ? await answer : answer;
+      if (answer instanceof Promise) {
+        state = "at work";
+        return this.#finish(mounted, lease, answer, use);
+      }
+      state = "good";
+      return use.whole(answer);
+    } catch (error) {
+      throw this.#told(mounted, error, use);
+    } finally {
+      if (state !== "at work") lease.release(state);
+    }
+  }
+
+  async #finish<T>(
+    mounted: Mounted,
+    lease: Lease,
+    answer: Promise<ReadResponse | StreamedResponse>,
+    use: Use<T>,
+  ): Promise<T> {
+    let state: "good" | "broken" | "at work" = "broken";
+    try {
+      const response = await answer;
       if (response.kind === "stream") {
-        const { release } = lease;
-        lease = undefined;
-        void response.ended.then(release);
+        state = "at work";
+        response.ended.then(
+          () => lease.release("good"),
+          (error) => {
+            this.#told(mounted, error, use);
+            lease.release("broken");
+          },
+        );
         return use.stream(response);
       }
       state = "good";
       return use.whole(response);
     } catch (error) {
-      if (!(error instanceof WasmFault)) {
-        throw use.caller?.signal.aborted === true ? gone() : error;
-      }
-      this.#log.error("handler failed", { path, error: errorText(error) });
-      throw new HandlerError(error);
+      throw this.#told(mounted, error, use);
     } finally {
-      lease?.release(state);
+      if (state !== "at work") lease.release(state);
     }
+  }
+
+  /** What the caller is told of an error; the log has the rest. */
+  #told<T>({ path }: Mounted, error: unknown, { caller }: Use<T>): unknown {
+    if (!(error instanceof WasmFault)) return caller?.signal.aborted === true ? gone() : error;
+    this.#log.error("handler failed", { path, error: errorText(error) });
+    return new HandlerError(error);
   }
 
   #find(path: string): Mounted | undefined {
@@ -212,7 +262,7 @@ export class WasmMounts {
 
 /** A promise only where the module makes requests, or has files that are kept elsewhere. */
 function answerOf(
-  { outbound, suspending, system }: Mounted,
+  { handler, outbound, suspending, system }: Mounted,
   instance: WasmInstance,
   request: WasmRequest,
   caller: Caller | undefined,
@@ -223,7 +273,9 @@ function answerOf(
       ? runExchange(instance, request, outbound, caller)
       : suspending.enter(instance, request, outbound, caller);
   const data = system.dataOf(instance);
-  return data === undefined ? run() : data.settle<ReadResponse | StreamedResponse>(run);
+  if (data === undefined) return run();
+  const patience = { msMax: handler.limits.fetchMs, signal: caller?.signal };
+  return data.settle<ReadResponse | StreamedResponse>(run, patience);
 }
 
 /** Nobody hears it. */

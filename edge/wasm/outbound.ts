@@ -37,6 +37,9 @@ export interface OutboundRequest {
 
 /** Redirects of one outbound request. */
 export const REDIRECTS_MAX = 10;
+/** Bytes of the headers of one outbound request, and how many: runtimes look at each for each other. */
+export const REQUEST_HEADER_BYTES_MAX = 64 * 1024;
+export const REQUEST_HEADERS_MAX = 256;
 /** Outbound requests after which others get their turn, also where no answer takes time. */
 const CALLS_PER_TURN = 16;
 
@@ -249,11 +252,16 @@ function errorResult(error: FetchError, text: string = ERROR_TEXTS[error][1]): F
   return textResult(ERROR_TEXTS[error][0], text, `${ERROR_HEADER}: ${error}\n`);
 }
 
-/** @throws {FetchRefused} when a line is no header */
-function requestHeaders({ headers: lines, contentType, body }: OutboundRequest): Headers {
+/** @throws {FetchRefused} when a line is no header, or there are too many */
+function requestHeaders({ headers: text, contentType, body }: OutboundRequest): Headers {
   const headers = new Headers();
+  const isLarge = text.length + contentType.length > REQUEST_HEADER_BYTES_MAX;
+  const lines = isLarge ? [] : text.split("\n").filter((line) => line !== "");
+  if (isLarge || lines.length > REQUEST_HEADERS_MAX) {
+    throw new FetchRefused("The request has too many headers");
+  }
   try {
-    for (const line of lines.split("\n")) {
+    for (const line of lines) {
       const colon = line.indexOf(":");
       const name = line.slice(0, Math.max(0, colon)).trim();
       if (name === "" || REQUEST_HEADERS_REFUSED.test(name)) continue;

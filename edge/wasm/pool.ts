@@ -88,7 +88,9 @@ export class InstancePool {
         if (isOver) return;
         isOver = true;
         this.#leases--;
-        if (this.#isReusable(instance, state)) this.#idle.push(instance);
+        if (this.#isReusable(instance, instance.hasFailed ? "broken" : state)) {
+          this.#idle.push(instance);
+        }
         this.#serveNext();
       },
     };
@@ -104,14 +106,16 @@ export class InstancePool {
 
   #serveNext(): void {
     const [next] = this.#queue;
-    if (next === undefined) return;
+    // Who came while an instance did not start may have taken the room.
+    if (next === undefined || this.#leases >= this.#max) return;
     this.#queue.delete(next);
     clearTimeout(next.timer);
     try {
       next.resolve(this.#lease(this.#idle.pop()));
     } catch (error) {
       next.reject(error);
-      this.#serveNext();
+      // Each start may take its time: others get their turn in between.
+      if (this.#queue.size > 0) setTimeout(() => this.#serveNext(), 0);
     }
   }
 }

@@ -1,13 +1,14 @@
 /** From a mount in an app file to a module that is ready to run: compiled, limited, checked. */
 import type { WasmMode, WasmMount } from "../../core/wasm_mount.ts";
-import { isLimited, withLimits } from "../../wasm/fuel.ts";
+import { withLimits } from "../../wasm/fuel.ts";
 import type { Log } from "../log.ts";
+import { columnImports } from "./columns.ts";
 import { cryptoImports } from "./crypto.ts";
 import { HeaderCache } from "./header_cache.ts";
 import { handlerFlaw, type HandlerModule } from "./instance.ts";
 import { limitsOf } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
-import { type SuspendingImports, suspendingImports } from "./suspending.ts";
+import { mayStream, type SuspendingImports, suspendingImports } from "./suspending.ts";
 import { SystemImports } from "./system.ts";
 
 /** A module that is ready to run. */
@@ -26,8 +27,8 @@ export interface PreparedMount {
 /** Bytes of a page of linear memory. */
 const PAGE_BYTES = 64 * 1024;
 const PATH = /^(?:\/|(?:\/[\w.~-]+)+)$/;
-/** The server's own paths. */
-const OWN_PATH = /^\/(?:_|healthz(?:\/|$))/;
+/** The server's own paths, which no module gets. */
+export const OWN_PATH = /^\/(?:_|healthz$)/;
 /** No request has them: they are resolved before. */
 const DOTS = /\/\.\.?(?:\/|$)/;
 const MODES: readonly WasmMode[] = ["pool", "instance", "durable"];
@@ -49,11 +50,18 @@ export function prepare({ path, module: given, options }: WasmMount, log: Log): 
     const limits = limitsOf(options.limits);
     const module = given instanceof WebAssembly.Module ? given : compile(given, limits);
     const suspending = suspendingImports(module);
+    if (bindings.files !== undefined && mayStream(module)) {
+      throw new TypeError('it imports "respond", and what it changes in /data would be lost then');
+    }
     const system = new SystemImports(path, bindings, log);
     const names = new Set(WebAssembly.Module.imports(module).map((it) => it.module));
     // Each instance gets imports of its own: only those that there is a use for.
-    const sources = [system, suspending, cryptoImports(module)].filter((it) => it !== undefined)
-      .filter((it) => names.has(it.name));
+    const sources = [
+      system,
+      suspending,
+      cryptoImports(module),
+      columnImports(module, bindings.columns),
+    ].filter((it) => it !== undefined).filter((it) => names.has(it.name));
     const flaw = handlerFlaw(module, sources);
     if (flaw !== undefined) throw new TypeError(flaw);
     const outbound = new Outbound(bindings, limits);
@@ -71,15 +79,15 @@ function compile(
 ): WebAssembly.Module {
   if (!(bytes instanceof Uint8Array)) throw new TypeError("it is neither a module nor its bytes");
   const memoryPages = Math.floor(memoryBytes / PAGE_BYTES);
-  const plain = compiled(bytes);
-  // One that counts already was limited where it was built.
-  const counter = Number.isFinite(fuel) && !isLimited(plain) ? { fuel: BigInt(fuel) } : {};
+  checkCompiles(bytes);
+  // One that says that it counts already is refused: nothing shows whether it does.
+  const counter = Number.isFinite(fuel) ? { fuel: BigInt(fuel) } : {};
   return new WebAssembly.Module(withLimits(bytes, { memoryPages, ...counter }));
 }
 
-function compiled(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+function checkCompiles(bytes: Uint8Array<ArrayBuffer>): void {
   try {
-    return new WebAssembly.Module(bytes);
+    new WebAssembly.Module(bytes);
   } catch (cause) {
     // As Workers say it.
     if (!/disallowed/.test(String(cause))) throw cause;

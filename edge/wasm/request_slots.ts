@@ -59,8 +59,6 @@ const BLOCK_BYTES_MIN = 8 * 1024;
 const NO_ITEMS: readonly FanoutItem[] = [];
 const NO_ENCODED: readonly EncodedItem[] = [];
 const encoder = new TextEncoder();
-/** Ends a text at an address that 4 divides, and leaves room for the length of the next one. */
-const GAPS: readonly string[] = ["\0\0\0\0", "\0\0\0\0\0\0\0", "\0\0\0\0\0\0", "\0\0\0\0\0"];
 
 /** Writes the requests of one instance, into a block that it asks the module for. */
 export class RequestWriter {
@@ -71,7 +69,10 @@ export class RequestWriter {
   #capacity = 0;
   /** What `#region` is a part of; another when the memory has grown. */
   #seen: Uint8Array | undefined;
-  /** Where the texts of a request with few items go. A new view each time would cost as much. */
+  /**
+   * Where the headers of a request with few items go: before the other texts, so that it stays one
+   * place. A new view each time would cost as much as what is written.
+   */
   #region: Uint8Array<ArrayBuffer> = new Uint8Array();
 
   /** `malloc` gives a block of the module's memory, checked; `free` takes it back. */
@@ -93,21 +94,26 @@ export class RequestWriter {
   write(request: WasmRequest): number {
     const { method, target, headers, body, fanout = NO_ITEMS } = request;
     const slots = Math.max(SLOTS_MIN, FANOUT_SLOT + fanout.length);
-    const texts = method + gapAfter(method) + target + gapAfter(target) + headers;
     const items = fanout.length === 0 ? NO_ENCODED : fanout.map(encodedItem);
     let rest = blockBytes(body.length);
     for (const { value } of items) rest += typeof value === "number" ? 0 : blockBytes(value.length);
-    this.#reserve(slots * SLOT_BYTES + blockBytes(texts.length) + rest);
-    const { read, written } = encoder.encodeInto(texts, this.#textRegion(slots));
-    let at: number;
+    this.#reserve(
+      slots * SLOT_BYTES + blockBytes(method.length) + blockBytes(target.length) +
+        blockBytes(headers.length) + rest,
+    );
+    const { read, written } = encoder.encodeInto(headers, this.#textRegion(slots));
+    let at = this.#address + slots * SLOT_BYTES + blockBytes(headers.length) + LENGTH_BYTES;
     // As many bytes as characters: all of them are ASCII, so every text is where it was planned.
-    if (read === texts.length && written === texts.length) {
+    if (
+      read === headers.length && written === headers.length &&
+      this.#putAscii(method, at) && this.#putAscii(target, at + blockBytes(method.length))
+    ) {
       at = this.#pointTo(slots, method.length, target.length, headers.length);
     } else {
       const pieces = [
+        headerBytes(headers),
         encoder.encode(method),
         encoder.encode(target),
-        headerBytes(headers),
       ] as const;
       const room = pieces.reduce((sum, { length }) => sum + blockBytes(length), 0);
       this.#reserve(slots * SLOT_BYTES + room + rest);
@@ -116,13 +122,10 @@ export class RequestWriter {
         this.#memory.bytes.set(piece, at);
         at += blockBytes(piece.length);
       }
-      at = this.#pointTo(slots, pieces[0].length, pieces[1].length, pieces[2].length);
+      at = this.#pointTo(slots, pieces[1].length, pieces[2].length, pieces[0].length);
     }
     at = this.#put(2, TAG_STRING, body, at);
-    items.forEach(({ tag, value }, index) => {
-      if (typeof value === "number") this.#fill(FANOUT_SLOT + index, tag, value);
-      else at = this.#put(FANOUT_SLOT + index, tag, value, at);
-    });
+    if (items.length > 0) this.#putItems(items, at);
     return this.#address;
   }
 
@@ -137,15 +140,34 @@ export class RequestWriter {
     const { bytes, view } = this.#memory;
     const start = this.#address + slots * SLOT_BYTES;
     bytes.fill(0, this.#address, start);
-    const targetAt = start + blockBytes(method);
-    const headersAt = targetAt + blockBytes(target);
-    view.setUint32(start, method, true);
+    const methodAt = start + blockBytes(headers);
+    const targetAt = methodAt + blockBytes(method);
+    view.setUint32(start, headers, true);
+    view.setUint32(methodAt, method, true);
     view.setUint32(targetAt, target, true);
-    view.setUint32(headersAt, headers, true);
-    this.#fill(0, TAG_STRING, start);
+    this.#fill(0, TAG_STRING, methodAt);
     this.#fill(1, TAG_STRING, targetAt);
-    this.#fill(3, TAG_STRING, headersAt);
-    return headersAt + blockBytes(headers);
+    this.#fill(3, TAG_STRING, start);
+    return targetAt + blockBytes(target);
+  }
+
+  /** Short texts that are mostly ASCII: a loop is faster than the encoder. `false` if it is none. */
+  #putAscii(text: string, at: number): boolean {
+    const { bytes } = this.#memory;
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit > 0x7f) return false;
+      bytes[at + index] = unit;
+    }
+    return true;
+  }
+
+  #putItems(items: readonly EncodedItem[], start: number): void {
+    let at = start;
+    for (const [index, { tag, value }] of items.entries()) {
+      if (typeof value === "number") this.#fill(FANOUT_SLOT + index, tag, value);
+      else at = this.#put(FANOUT_SLOT + index, tag, value, at);
+    }
   }
 
   #put(slot: number, tag: number, value: Uint8Array, at: number): number {
@@ -194,10 +216,6 @@ export function blockBytes(length: number): number {
 
 function aligned(length: number): number {
   return (length + 3) & ~3;
-}
-
-function gapAfter(text: string): string {
-  return GAPS[text.length & 3] ?? "";
 }
 
 /** The bytes of a header are characters up to U+00FF in a `Headers`; they come out as they came in. */

@@ -12,7 +12,7 @@
  * Addresses and lengths that leave the memory, other tags and other statuses are a fault of the module.
  * A line that is no valid header (a CR or NUL in it, no name) is left out, as is one that is the
  * server's own to say: the length and the encoding of the message, the connection, and that browsers
- * must not guess the type. `content-type` counts in slot 1 only.
+ * must not guess the type. `content-type` counts in slot 1 only. Too many headers are a fault as well.
  */
 import { WasmFault } from "./fault.ts";
 import type { HeaderCache, HeaderPairs } from "./header_cache.ts";
@@ -106,27 +106,35 @@ export function readAnswer(
   const type = blockOf(memory, address, CONTENT_TYPE_SLOT, TEXT_TAGS);
   const body = blockOf(memory, address, BODY_SLOT, BODY_TAGS);
   const headers = blockOf(memory, address, HEADERS_SLOT, TEXT_TAGS);
-  const size = lengthAt(memory, type) + lengthAt(memory, body) + lengthAt(memory, headers);
+  const typeBytes = lengthAt(view, type);
+  const bodyBytes = lengthAt(view, body);
+  const headerBytes = lengthAt(view, headers);
+  const size = typeBytes + bodyBytes + headerBytes;
   if (size > options.bytesMax) {
     throw new WasmFault("wasm_bad_response", `Cannot take an answer of ${size} bytes`);
   }
-  const content = body === 0
-    ? bytes.subarray(0, 0)
-    : bytes.subarray(body + LENGTH_BYTES, body + LENGTH_BYTES + lengthAt(memory, body));
+  const content = bytes.subarray(body + LENGTH_BYTES, body + LENGTH_BYTES + bodyBytes);
   if (status === STATUS_OUTBOUND) {
-    const text = (block: number) =>
-      block === 0 ? "" : memory.text(block + LENGTH_BYTES, lengthAt(memory, block));
-    return { kind: "outbound", head: text(type), content, headers: text(headers) };
+    const head = textAt(memory, type);
+    return { kind: "outbound", head, content, headers: textAt(memory, headers) };
   }
   if (status < STATUS_MIN || status > STATUS_MAX) {
     throw new WasmFault("wasm_bad_response", `Cannot answer with status ${status}`);
   }
-  return {
-    kind: "response",
-    status,
-    headers: pairsAt(memory, type, headers, options),
-    body: content,
-  };
+  if (typeBytes > RESPONSE_HEADER_BYTES_MAX || headerBytes > RESPONSE_HEADER_BYTES_MAX) {
+    throw new WasmFault(
+      "wasm_bad_response",
+      `Cannot take headers of ${Math.max(typeBytes, headerBytes)} bytes`,
+    );
+  }
+  const pairs = options.cache.pairs(
+    memory,
+    type + LENGTH_BYTES,
+    typeBytes,
+    headers + LENGTH_BYTES,
+    headerBytes,
+  );
+  return { kind: "response", status, headers: pairs, body: content };
 }
 
 function batchAt(memory: ModuleMemory, address: number, options: ReadOptions): OutboundBatch {
@@ -183,26 +191,10 @@ function blockOf(
   return block;
 }
 
-function lengthAt(memory: ModuleMemory, block: number): number {
-  return block === 0 ? 0 : memory.view.getUint32(block, true);
+function lengthAt(view: DataView, block: number): number {
+  return block === 0 ? 0 : view.getUint32(block, true);
 }
 
-function pairsAt(
-  memory: ModuleMemory,
-  type: number,
-  headers: number,
-  { cache }: ReadOptions,
-): HeaderPairs {
-  const typeBytes = lengthAt(memory, type);
-  const headerBytes = lengthAt(memory, headers);
-  if (typeBytes > RESPONSE_HEADER_BYTES_MAX || headerBytes > RESPONSE_HEADER_BYTES_MAX) {
-    const size = Math.max(typeBytes, headerBytes);
-    throw new WasmFault("wasm_bad_response", `Cannot take headers of ${size} bytes`);
-  }
-  return cache.pairs(memory, {
-    typeAt: type + LENGTH_BYTES,
-    typeBytes,
-    headersAt: headers + LENGTH_BYTES,
-    headerBytes,
-  });
+function textAt(memory: ModuleMemory, block: number): string {
+  return block === 0 ? "" : memory.text(block + LENGTH_BYTES, lengthAt(memory.view, block));
 }

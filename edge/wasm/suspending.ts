@@ -17,12 +17,18 @@
  *
  * One request has the instance for itself until the handler returns, suspended or not. When its caller
  * goes, or does not read for {@linkcode STREAM_STALL_MS_MAX}, what the module waits for fails, which ends
- * the module as a trap does.
+ * the module as a trap does: a module in durable mode that streams begins anew then.
  */
 import { type Caller, freeResults, keepResults, replay, requestOf } from "./fetches.ts";
 import { WasmFault } from "./fault.ts";
 import { writeResults } from "./fetch_result.ts";
-import type { ImportSource, InstanceImports, WasmInstance } from "./instance.ts";
+import {
+  addressOf,
+  FAULT_UNITS,
+  type ImportSource,
+  type InstanceImports,
+  type WasmInstance,
+} from "./instance.ts";
 import type { Outbound, OutboundTurn } from "./outbound.ts";
 import type { WasmRequest } from "./request_slots.ts";
 import type { ReadResponse } from "./response_slots.ts";
@@ -34,14 +40,19 @@ export interface StreamedResponse {
   readonly headers: ReadResponse["headers"];
   /** Errors when the module fails. Must be read to its end, or cancelled. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Resolves when the instance is done with, and says whether it can be used again. */
-  readonly ended: Promise<"good" | "broken">;
+  /** Resolves when the instance can be used again; rejects with the reason when it cannot. */
+  readonly ended: Promise<void>;
 }
 
 /** The name that modules import from. */
 export const SUSPENDING_IMPORTS = "driftless";
 /** How long a module waits for who does not read its body, in milliseconds. */
 export const STREAM_STALL_MS_MAX = 30_000;
+
+/** What each call of the host costs a module, in instructions: as much as one that is refused. */
+const CALL_UNITS = FAULT_UNITS;
+/** Bytes that the host copies for as much as one instruction costs. */
+const BYTES_A_UNIT = 8;
 
 type Import = (...numbers: number[]) => number | Promise<number>;
 type Entry = (address: number) => Promise<number>;
@@ -71,6 +82,13 @@ export function suspendingImports(
   );
 }
 
+/** Whether a module's responses may begin before it has ended. */
+export function mayStream(module: WebAssembly.Module): boolean {
+  return WebAssembly.Module.imports(module).some((it) =>
+    it.module === SUSPENDING_IMPORTS && it.name === "respond"
+  );
+}
+
 /** The imports of one module, and the way into its instances. */
 export class SuspendingImports implements ImportSource {
   readonly name = SUSPENDING_IMPORTS;
@@ -92,7 +110,11 @@ export class SuspendingImports implements ImportSource {
       respond: (response: number) => door.visit.respond(response),
       write: new Suspending((address = 0, length = 0) => door.visit.write(address, length)),
     };
-    return { imports, attach: (instance) => void this.#doors.set(instance, door) };
+    const attach = (instance: WasmInstance) => {
+      door.instance = instance;
+      this.#doors.set(instance, door);
+    };
+    return { imports, attach };
   }
 
   /**
@@ -118,11 +140,13 @@ export class SuspendingImports implements ImportSource {
 
 /** What leads from an instance's imports to the request that it works on. */
 class Door {
+  instance: WasmInstance | undefined;
   entry: Entry | undefined;
   #visit: Visit | undefined;
 
   get visit(): Visit {
     if (this.#visit !== undefined) return this.#visit;
+    this.instance?.spend(CALL_UNITS);
     throw new WasmFault("wasm_failed", "Cannot call the host: there is no request");
   }
 
@@ -144,7 +168,7 @@ class Visit {
   /** Aborts when nobody waits for the module any more. */
   readonly #gone = new AbortController();
   readonly #answered = Promise.withResolvers<ReadResponse | StreamedResponse>();
-  readonly #ended = Promise.withResolvers<"good" | "broken">();
+  readonly #ended = Promise.withResolvers<void>();
   readonly #caller: AbortSignal | undefined;
   #stream: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   /** Called when the reader wants more. */
@@ -160,6 +184,8 @@ class Visit {
     this.#stallMs = stallMs;
     this.#caller = caller;
     this.#turn = outbound.begin(this.#gone.signal);
+    // Only who got a body asks.
+    this.#ended.promise.catch(() => {});
   }
 
   begin(
@@ -188,6 +214,9 @@ class Visit {
   async fetch(address: number, count: number): Promise<number> {
     this.#resume();
     const calls = this.#instance.readCalls(address >>> 0, count);
+    for (const { content, head, headers } of calls) {
+      this.#spend((content.length + head.length + headers.length) / BYTES_A_UNIT);
+    }
     const results = await this.#turn.run(calls.map(requestOf));
     return keepResults(this.#instance, writeResults(this.#instance, results)) | 0;
   }
@@ -198,6 +227,7 @@ class Visit {
     if (head.kind !== "response" || this.#stream !== undefined) {
       throw new WasmFault("wasm_bad_response", "Cannot begin a response like this");
     }
+    this.#spend(head.body.length / BYTES_A_UNIT);
     const first = head.body.slice();
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => {
@@ -218,6 +248,7 @@ class Visit {
     if (stream === undefined) {
       throw new WasmFault("wasm_bad_response", "Cannot write before the response has begun");
     }
+    this.#spend((length >>> 0) / BYTES_A_UNIT);
     const bytes = this.#instance.memory.at(address >>> 0, length >>> 0).slice();
     await this.#wanted(stream);
     if (bytes.length > 0) stream.enqueue(bytes);
@@ -238,7 +269,7 @@ class Visit {
         });
       }
       instance.memory.refresh();
-      return answer >>> 0;
+      return addressOf(answer);
     };
     const address = await run(instance.write(request));
     this.#gone.signal.throwIfAborted();
@@ -252,20 +283,25 @@ class Visit {
     if (response !== undefined) this.#answered.resolve(response);
     // A reader may have gone at the very last moment; closing would throw then.
     if (!this.#gone.signal.aborted) this.#stream?.close();
-    this.#ended.resolve("good");
+    this.#ended.resolve();
   }
 
   #fail(error: unknown): void {
     this.#answered.reject(error);
     // Harmless when the reader has gone.
     this.#stream?.error(new TypeError("The handler failed"));
-    this.#ended.resolve("broken");
+    this.#ended.reject(error);
   }
 
   /** The module has run, and has come to the host. */
   #resume(): void {
     this.#instance.memory.refresh();
+    this.#spend(CALL_UNITS);
     this.#gone.signal.throwIfAborted();
+  }
+
+  #spend(units: number): void {
+    this.#instance.spend(Math.ceil(units));
   }
 
   /** Waits until the reader has room. */
@@ -273,11 +309,10 @@ class Visit {
     if ((stream.desiredSize ?? 0) > 0) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { signal } = this.#gone;
-    const stalled = new WasmFault(
-      "wasm_timeout",
-      `Cannot wait for a reader of ${this.#stallMs} ms`,
-    );
-    const timer = setTimeout(() => reject(stalled), this.#stallMs);
+    // Who takes nothing has gone, as far as the module goes.
+    const timer = setTimeout(() => {
+      this.#gone.abort(new DOMException("The reader takes nothing", "TimeoutError"));
+    }, this.#stallMs);
     const left = () => reject(signal.reason);
     signal.addEventListener("abort", left);
     this.#wake = resolve;

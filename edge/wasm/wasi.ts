@@ -6,6 +6,7 @@
  * some. No function waits: a clock that a module waits for is put forward.
  */
 import type { DataFiles } from "./data_files.ts";
+import { WasmFault } from "./fault.ts";
 import { FileTree } from "./file_tree.ts";
 import type { ImportSource, InstanceImports, WasmInstance } from "./instance.ts";
 import { WasiFileTable } from "./wasi_files.ts";
@@ -37,7 +38,9 @@ export const LINE_BYTES_MAX = 4096;
 /** The name that modules import it under. */
 const WASI = "wasi_snapshot_preview1";
 /** What one call costs a module, in instructions, beside the bytes that it moves. */
-const CALL_UNITS = 100;
+const CALL_UNITS = 500;
+/** What one that fails costs besides: the host makes an error of it. */
+const ERROR_UNITS = 5_000;
 /** What printing costs, in instructions: a log is no place for what loops write. */
 const PRINTED_BYTE_UNITS = 50;
 const PRINTED_LINE_UNITS = 10_000;
@@ -122,11 +125,17 @@ class Wasi {
   /** Numbers as WebAssembly gives them are signed: pointers and lengths are not. */
   #guarded(work: WasiFunction): (...args: (number | bigint)[]) => number {
     return (...args) => {
+      // A start function runs before there is a memory, and before anything of it can be paid for.
+      if (this.#instance === undefined) {
+        throw new WasmFault("wasm_failed", "Cannot call the system before the module is there");
+      }
       this.#spend(CALL_UNITS);
       try {
         const given = args.map((arg) => typeof arg === "number" ? arg >>> 0 : arg);
         return work(...given as never[]) ?? ERRNO.success;
       } catch (error) {
+        // Paid for in any case: a module may catch what the host throws, and go on.
+        this.#spend(ERROR_UNITS);
         if (error instanceof WasiError) return error.errno;
         throw error;
       }

@@ -3,12 +3,25 @@
  *
  *     0 stdin (empty)   1 stdout   2 stderr   3 /tmp   4 /data, where there is one
  */
-import { Descriptors, type OpenFile, type Preopen, RIGHT } from "./descriptors.ts";
-import type { FileNode, FileTree, Node, Place } from "./file_tree.ts";
-import { ERRNO, WasiError, type WasiMemory } from "./wasi_memory.ts";
+import { type Descriptor, Descriptors, type OpenFile, type Preopen, RIGHT } from "./descriptors.ts";
+import type { FileNode, FileTree, FolderNode, Node, Place } from "./file_tree.ts";
+import { ERRNO, type Range, VECTORS_MAX, WasiError, type WasiMemory } from "./wasi_memory.ts";
 
 /** Bytes that cost a module as much as one instruction. */
 const BYTES_A_UNIT = 64;
+/** The same for bytes of memory that the host makes for a file. */
+const MADE_BYTES_A_UNIT = 8;
+/** What looking at one file or folder costs a module, in instructions. */
+const NODE_UNITS = 50;
+/** What one entry of a folder costs that is written down, one byte of a path, one block of a list. */
+const ENTRY_UNITS = 500;
+const PATH_BYTE_UNITS = 10;
+const VECTOR_UNITS = 20;
+/**
+ * Listings that are kept for descriptors whose folders are read in parts. Each may be as large as all
+ * names are, and a module may have many descriptors: for others the folder is listed anew.
+ */
+const LISTINGS_MAX = 4;
 
 /** What the file functions need. */
 export interface FileHost {
@@ -33,6 +46,8 @@ const DIRENT_BYTES = 24;
 export class WasiFileTable {
   readonly #host: FileHost;
   readonly #open: Descriptors;
+  /** Those with a listing, the latest last. */
+  readonly #listed: Descriptor[] = [];
 
   constructor(host: FileHost) {
     this.#host = host;
@@ -57,7 +72,7 @@ export class WasiFileTable {
     memory.at(result, 4);
     if (fd === 1 || fd === 2) {
       let written = 0;
-      for (const { address, length } of memory.vectors(vectors, count)) {
+      for (const { address, length } of this.#vectors(vectors, count)) {
         print(fd, memory.at(address, length));
         written += length;
       }
@@ -166,10 +181,7 @@ export class WasiFileTable {
     const open = this.#open.get(fd);
     const { node } = open;
     if (node.kind !== "folder") throw new WasiError(ERRNO.notDirectory);
-    if (cookie === 0n) {
-      open.listed = [[".", node], ["..", node], ...node.entries];
-      spend(open.listed.length);
-    }
+    if (cookie === 0n || open.listed.length === 0) this.#list(open, node);
     const out = memory.at(buffer, length);
     let used = 0;
     for (
@@ -182,8 +194,8 @@ export class WasiFileTable {
       const part = bytes.subarray(0, length - used);
       out.set(part, used);
       used += part.length;
+      spend(ENTRY_UNITS);
     }
-    spend(used / BYTES_A_UNIT);
     memory.setU32(result, used);
   }
 
@@ -267,7 +279,22 @@ export class WasiFileTable {
     if (replaced?.kind === "file" && node.kind === "folder") {
       throw new WasiError(ERRNO.notDirectory);
     }
-    this.#host.spend(from.tree.move(from.place, to.place));
+    this.#host.spend(from.tree.move(from.place, to.place) * NODE_UNITS);
+  }
+
+  #vectors(address: number, count: number): readonly Range[] {
+    this.#host.spend(Math.min(count, VECTORS_MAX) * VECTOR_UNITS);
+    return this.#host.memory.vectors(address, count);
+  }
+
+  #list(open: Descriptor, node: FolderNode): void {
+    open.listed = [[".", node], ["..", node], ...node.entries];
+    this.#host.spend(open.listed.length * NODE_UNITS);
+    const known = this.#listed.indexOf(open);
+    if (known >= 0) this.#listed.splice(known, 1);
+    this.#listed.push(open);
+    const oldest = this.#listed.length > LISTINGS_MAX ? this.#listed.shift() : undefined;
+    if (oldest !== undefined) oldest.listed = [];
   }
 
   #place(
@@ -276,7 +303,7 @@ export class WasiFileTable {
   ): { readonly tree: FileTree; readonly place: Place } {
     const { tree, node } = this.#open.get(fd);
     if (node.kind !== "folder") throw new WasiError(ERRNO.notDirectory);
-    this.#host.spend(length);
+    this.#host.spend(length * PATH_BYTE_UNITS);
     return { tree, place: tree.find(node, this.#host.memory.text(address, length)) };
   }
 
@@ -289,7 +316,7 @@ export class WasiFileTable {
     const { memory, spend } = this.#host;
     const bytes = tree.bytesOf(node);
     let at = from;
-    for (const { address, length } of memory.vectors(vectors, count)) {
+    for (const { address, length } of this.#vectors(vectors, count)) {
       const part = bytes.subarray(at, at + length);
       spend(part.length / BYTES_A_UNIT);
       memory.at(address, part.length).set(part);
@@ -306,10 +333,10 @@ export class WasiFileTable {
   ): number {
     const { memory, spend } = this.#host;
     let at = from;
-    for (const { address, length } of memory.vectors(vectors, count)) {
+    for (const { address, length } of this.#vectors(vectors, count)) {
       if (length === 0) continue;
       spend(length / BYTES_A_UNIT);
-      tree.write(node, at, memory.at(address, length));
+      this.#making(tree, () => tree.write(node, at, memory.at(address, length)));
       at += length;
     }
     return at - from;
@@ -317,8 +344,15 @@ export class WasiFileTable {
 
   #resize({ tree, node }: OpenFile, size: number): void {
     const before = node.size;
-    tree.resize(node, size);
+    this.#making(tree, () => tree.resize(node, size));
     this.#host.spend(Math.abs(size - before) / BYTES_A_UNIT);
+  }
+
+  /** However little is written: a byte far behind the end of a file makes all that is in between. */
+  #making(tree: FileTree, work: () => void): void {
+    const before = tree.made;
+    work();
+    this.#host.spend((tree.made - before) / MADE_BYTES_A_UNIT);
   }
 
   #writeStat(node: Node, result: number): void {

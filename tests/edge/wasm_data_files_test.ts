@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { WasmFiles } from "../../core/wasm_mount.ts";
 import { DATA_ROUNDS_MAX, DataFiles } from "../../edge/wasm/data_files.ts";
+import { WasmFault } from "../../edge/wasm/fault.ts";
+import { KEY_UNITS_MAX } from "../../edge/wasm/file_tree.ts";
 import { DATA, WasiCalls } from "./wasm_wasi_calls.ts";
 
 const NOT_THERE = -44;
@@ -56,7 +58,7 @@ function rig(files: Readonly<Record<string, string>> = {}) {
       runs += 1;
       return work(wasi);
     });
-  return { kept, wasi, request, runs: () => runs };
+  return { kept, data, wasi, request, runs: () => runs };
 }
 
 Deno.test("a file that was never read is fetched once, and the module runs again", async () => {
@@ -122,6 +124,51 @@ Deno.test("G10: what is replaced whole, or deleted, is not fetched", async () =>
   });
   assertEquals(runs(), 1);
   assertEquals(kept.asked, ["put a", "delete b"]);
+});
+
+Deno.test("what is kept and cannot be shown is left alone", async () => {
+  const long = "n".repeat(KEY_UNITS_MAX + 1);
+  for (const paths of [["a", "a/b", "c"], ["a/b", "a", "c"]]) {
+    const { kept, request } = rig(Object.fromEntries([...paths, long].map((path) => [path, "x"])));
+    await request((wasi) => {
+      // What came first is there.
+      assertEquals(wasi.stat(DATA, paths[0] ?? ""), [4, 1]);
+      assertEquals(wasi.path("path_unlink_file", DATA, "c"), 0);
+    });
+    assertEquals(kept.asked, ["delete c"]);
+  }
+});
+
+Deno.test("what keeps the files has its time, in each of its parts", async () => {
+  for (const stuck of ["list", "get", "put", "delete"] as const) {
+    const { kept, data, wasi } = rig({ a: "1", b: "2" });
+    Object.assign(kept, { [stuck]: () => new Promise(() => {}) });
+    const work = () => {
+      if (wasi.get(DATA, "a") === "1") wasi.put(DATA, "c", "3");
+      wasi.path("path_unlink_file", DATA, "b");
+    };
+    const error = await assertRejects(() => data.settle(work, { msMax: 20 }), WasmFault);
+    assertEquals([stuck, error.code], [stuck, "wasm_timeout"]);
+  }
+});
+
+Deno.test("nothing is fetched for who has left, and what was done is stored all the same", async () => {
+  for (const stuck of ["list", "get"] as const) {
+    const { kept, data, wasi } = rig({ a: "1" });
+    Object.assign(kept, { [stuck]: () => new Promise(() => {}) });
+    const leaving = new AbortController();
+    const left = data.settle(() => wasi.get(DATA, "a"), { msMax: 60_000, signal: leaving.signal });
+    setTimeout(() => leaving.abort(new Error("gone")), 5);
+    await assertRejects(() => left, Error, "gone");
+  }
+  const { kept, data, wasi } = rig({ a: "1" });
+  const leaving = new AbortController();
+  await data.settle(() => {
+    wasi.path("path_unlink_file", DATA, "a");
+    wasi.put(DATA, "b", "2");
+    leaving.abort(new Error("gone"));
+  }, { msMax: 60_000, signal: leaving.signal });
+  assertEquals(kept.asked, ["put b", "delete a"]);
 });
 
 Deno.test("G12: only a deletion is stored as well", async () => {

@@ -146,6 +146,18 @@ const HANDLERS = {
 const SUSPENDED = {
   /** Hands back what its one request brought, by suspension. */
   suspended: `(call $fetch (call $call (i32.const 1024) (local.get $request)))`,
+  /** The same for requests from outside, which have no slots 6 and 7. */
+  asking: `
+    (drop (call $call (i32.const 1024) (local.get $request)))
+    (call $slot (i32.const 1040) (i32.const 4) (i32.const 3200))
+    (call $slot (i32.const 1072) (i32.const 4) (i32.const 3232))
+    (call $fetch (i32.const 1024))`,
+  /** Hands back what its one request brought, and counts what it gets back. */
+  freeing: `
+    (call $fetch (call $call (i32.const 1024) (local.get $request))))
+    (func (export "free") (param $at i32)
+      (global.set $round (i32.add (global.get $round) (i32.const 1))))
+    (func (export "freed") (result i32) (global.get $round)`,
   /** Makes its call on a stack in memory, as compilers do, and looks whether the stack is its own. */
   stacked: `
     (local $frame i32)

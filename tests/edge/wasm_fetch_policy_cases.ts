@@ -8,6 +8,8 @@ const HOSTILE: readonly string[] = [
   "http://127.0.0.1/",
   "http://127.1/",
   "http://127.0.0.1./",
+  "http://localhost../",
+  "http://metadata..internal/",
   "http://2130706433/",
   "http://0x7f000001/",
   "http://0x7f.0.0.1/",

@@ -1,7 +1,7 @@
 /** Files of modules: what POSIX promises, in `/tmp`, within its bounds. */
 import { assert, assertEquals } from "@std/assert";
 import { DESCRIPTORS_MAX } from "../../edge/wasm/descriptors.ts";
-import { ENTRY_BYTES, FileTree, NAME_UNITS_MAX } from "../../edge/wasm/file_tree.ts";
+import { ENTRY_BYTES, FileTree, KEY_UNITS_MAX, NAME_UNITS_MAX } from "../../edge/wasm/file_tree.ts";
 import { TMP, WasiCalls } from "./wasm_wasi_calls.ts";
 
 const NOT_A_DESCRIPTOR = -8;
@@ -181,6 +181,71 @@ Deno.test("names are as long as they may be", () => {
   }
   const tooLong = "n".repeat(NAME_UNITS_MAX + 1);
   assertEquals(wasi.open(TMP, tooLong, { create: true }), NAME_TOO_LONG);
+});
+
+Deno.test("a path from the root is as long as it may be, however it is made", () => {
+  const wasi = new WasiCalls();
+  const name = "n".repeat(NAME_UNITS_MAX);
+  // Three folders of 255 and a slash each, and one more: what is left is 1024 - 4 * 256.
+  let folder = TMP;
+  for (let depth = 0; depth < 3; depth += 1) {
+    assertEquals(wasi.path("path_create_directory", folder, name), 0);
+    folder = wasi.open(folder, name, { folder: true });
+  }
+  const left = KEY_UNITS_MAX - 3 * (NAME_UNITS_MAX + 1);
+  assertEquals(left, NAME_UNITS_MAX + 1);
+  assertEquals(wasi.path("path_create_directory", folder, name.slice(1)), 0);
+  const last = wasi.open(folder, name.slice(1), { folder: true });
+  assert(wasi.open(last, "a", { create: true }) > 0);
+  assertEquals(wasi.open(last, "ab", { create: true }), NAME_TOO_LONG);
+  // The same by moving: the folder takes along what is in it.
+  for (const path of ["f", "f/g", "t"]) wasi.path("path_create_directory", TMP, path);
+  wasi.put(TMP, "f/g/abc", "");
+  const to = (units: number) => `${name}/${name}/${name}/${"m".repeat(units)}`;
+  assertEquals(wasi.rename(TMP, "f", to(left - "/g/abc".length + 1)), -NAME_TOO_LONG);
+  assertEquals(wasi.get(TMP, "f/g/abc"), "");
+  assertEquals(wasi.rename(TMP, "f", to(left - "/g/abc".length)), 0);
+  assertEquals(wasi.get(TMP, `${to(left - "/g/abc".length)}/g/abc`), "");
+  assertEquals(
+    wasi.open(TMP, `${to(left - "/g/abc".length)}/g/abcd`, { create: true }),
+    NAME_TOO_LONG,
+  );
+});
+
+Deno.test("many folders are read in parts at once, each to its end", () => {
+  const wasi = new WasiCalls();
+  const names = Array.from({ length: 20 }, (_, at) => `file ${at}`);
+  for (const name of names) wasi.put(TMP, name, "");
+  const readers = Array.from({ length: 10 }, () => ({
+    fd: wasi.open(TMP, ".", { folder: true }),
+    seen: [] as string[],
+    next: 0n,
+  }));
+  // One entry of each in turn; its length is in the head of 24 bytes.
+  for (let turn = 0; turn < names.length + 2; turn++) {
+    for (const reader of readers) {
+      assertEquals(wasi.call("fd_readdir", reader.fd, 65_536, 64, reader.next, 256), 0);
+      reader.next = wasi.u64(65_536);
+      const length = wasi.u32(65_536 + 16);
+      reader.seen.push(new TextDecoder().decode(wasi.host.read(65_536 + 24, length)));
+    }
+  }
+  for (const { seen, fd, next } of readers) {
+    assertEquals(seen.slice(2).sort(), names.toSorted());
+    assertEquals(wasi.call("fd_readdir", fd, 65_536, 64, next, 256), 0);
+    assertEquals(wasi.u32(), 0);
+  }
+});
+
+Deno.test("a file that is cut gives its memory back", () => {
+  const tree = new FileTree(1024 * 1024, () => 0);
+  const files = Array.from({ length: 100 }, (_, index) => tree.addFile(tree.root, `${index}`));
+  for (const file of files) {
+    tree.write(file, 0, new Uint8Array(512 * 1024));
+    tree.resize(file, 10);
+  }
+  const held = files.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+  assert(held <= 100 * 40, `${held} bytes are held for ${100 * 10}`);
 });
 
 Deno.test("as many files are open as may be, and the lowest number is given again", () => {

@@ -440,7 +440,6 @@ Deno.test("what cannot be mounted is refused when the server starts, with the re
     ["/_sync", ECHO, {}, /server's own/],
     ["/_x", ECHO, {}, /server's own/],
     ["/healthz", ECHO, {}, /server's own/],
-    ["/healthz/a", ECHO, {}, /server's own/],
     ["/a", new Uint8Array([1, 2, 3]), {}, /Cannot mount the module at "\/a": /],
     ["/a", "text", {}, /neither a module nor its bytes/],
     ["/a", assembled("(module)"), {}, /does not export the memory "memory"/],

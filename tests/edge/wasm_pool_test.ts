@@ -156,6 +156,36 @@ Deno.test("an instance that does not start fails who asked, and keeps nobody els
   assertEquals([pool.size, pool.waiting], [0, 0]);
 });
 
+Deno.test("who comes while an instance does not start makes no more of them than there may be", async () => {
+  const bytes = handler({
+    body: DONE,
+    imports: `(import "test" "start" (func $begin))`,
+    fields: `(func (export "_start") (call $begin))`,
+  });
+  let isBad = false;
+  const start = () => {
+    if (isBad) throw new TypeError("not today");
+  };
+  const source = { name: "test", make: () => ({ imports: { start } }) };
+  const pool = new InstancePool(moduleOf(bytes, { queueMs: 60_000 }, [source]), {
+    mode: "durable",
+    dropped: () => {},
+  });
+  const first = await pool.acquire();
+  const [second, third] = [pool.acquire(), pool.acquire()].map((it) => Promise.resolve(it));
+  isBad = true;
+  first.release("broken");
+  await assertRejects(() => second!, WasmFault);
+  isBad = false;
+  // The third's turn comes later, and the room for it is taken.
+  const fourth = pool.acquire();
+  assert(!(fourth instanceof Promise));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assertEquals([pool.size, pool.waiting], [1, 1]);
+  fourth.release("good");
+  assertStrictEquals((await third!).instance, fourth.instance);
+});
+
 Deno.test("modes: one for each request, one for all", () => {
   const fresh = new Rig(COUNTER, {}, "instance");
   const [one, two] = [fresh.take(), fresh.take()];

@@ -8,6 +8,11 @@ import { DUTY_CASES } from "./duty_cases.ts";
 import { runDutyCases } from "./duty_world.ts";
 import { runExamples } from "./example_cases.ts";
 import { compareAnswers, ELSEWHERE, fuzzAnswers } from "./fuzz.ts";
+import { runRuleCases } from "./rule_cases.ts";
+import { SLOT_CASES } from "./slot_cases.ts";
+import { SLOT_DEFECT_CASES } from "./slot_defect_cases.ts";
+import { SLOT_RANDOM_CASES } from "./slot_random_cases.ts";
+import { runSlotCases } from "./slot_world.ts";
 import { runSocketCases } from "./socket_cases.ts";
 import { runSystemCases } from "./system_cases.ts";
 
@@ -22,6 +27,8 @@ const outcomes = {
       negotiate: read("../../wasm/handlers/negotiate.wasm"),
       text: read("../../wasm/handlers/text.wasm"),
     }),
+  rules: () => runRuleCases(new Uint8Array(read("../../wasm/handlers/rules.wasm"))),
+  slots: () => runSlotCases([...SLOT_CASES, ...SLOT_DEFECT_CASES, ...SLOT_RANDOM_CASES]),
   sockets: () => runSocketCases(listenBun, duties),
   system: () => runSystemCases(read("system.wasm")),
   broken: () => runBrokenCases(broken),

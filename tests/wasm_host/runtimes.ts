@@ -4,7 +4,15 @@ import { bunCommand } from "../../scripts/compile_bun.ts";
 import type { Outcome } from "./duty_world.ts";
 
 /** The lists. */
-export type Cases = "system" | "duties" | "broken" | "examples" | "fuzz" | "sockets";
+export type Cases =
+  | "system"
+  | "duties"
+  | "broken"
+  | "examples"
+  | "fuzz"
+  | "sockets"
+  | "slots"
+  | "rules";
 
 const FOLDER = import.meta.dirname ?? ".";
 

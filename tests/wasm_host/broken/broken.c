@@ -114,8 +114,16 @@ static const dl_response *type(const dl_request *request) {
   return it;
 }
 
+/* So many lines of 8 bytes, then so many bytes in all, in lines as long as may be. */
 static const dl_response *many_headers(const dl_request *request) {
+  uint32_t lines = number_of(dl_parameter(request, "lines"));
   uint32_t bytes = number_of(dl_parameter(request, "bytes"));
+  while (lines--) dl_put(&headers, "x-a: 12\n");
+  while (headers.length + 1024 <= bytes) {
+    dl_put(&headers, "x-a: ");
+    for (int digit = 0; digit < 1018; digit++) dl_put(&headers, "1");
+    dl_put(&headers, "\n");
+  }
   while (headers.length + 8 <= bytes) dl_put(&headers, "x-a: 12\n");
   return text(200);
 }

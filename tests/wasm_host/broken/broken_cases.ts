@@ -87,6 +87,9 @@ export const BROKEN_CASES: readonly BrokenCase[] = [
   { path: "type", body: "\0", sees: ["200 ", "502"] },
   { path: "headers?bytes=65536", sees: ["200 "] },
   { path: "headers?bytes=65544", sees: SENSELESS },
+  // The content type is one, too.
+  { path: "headers?lines=255", sees: ["200 "] },
+  { path: "headers?lines=256", sees: SENSELESS },
   { path: "grow?pages=0", sees: ["200 "] },
   { path: "grow?pages=1", sees: ["200 "] },
   { path: "grow?pages=4096", sees: [NOT_GROWN] },
