@@ -10,8 +10,8 @@
  * data file, a configuration and a key never are.
  */
 import { existsSync } from "node:fs";
-import { readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve, sep } from "node:path";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { basename, dirname, extname, join, relative, resolve, sep } from "node:path";
 import { assetOf } from "./asset.ts";
 import { browserModule, refusal } from "./browser_module.ts";
 import type { Asset } from "./handler.ts";
@@ -74,6 +74,36 @@ export function createPages({ app, folder }: PageFolders, log: Log): PageFinder 
     const modules = await modulesOf(files, home, basename(app));
     return modules.has(name) ? (await files.read(home, name, true)) : undefined;
   };
+}
+
+/** Every page of an app by its path, with the modules that it is made of: all that a finder finds. */
+export async function allPages(
+  { app, folder }: PageFolders,
+  log: Log,
+): Promise<Readonly<Record<string, Asset>>> {
+  const files = new PageFiles(log);
+  const home = dirname(resolve(app));
+  const found: Record<string, Asset> = {};
+  for (const name of await modulesOf(files, home, basename(app))) {
+    const asset = await files.read(home, name, true);
+    if (asset !== undefined) found[pathOf(name)] = asset;
+  }
+  if (folder === undefined) return found;
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const name = relative(folder, join(entry.parentPath, entry.name)).replaceAll(sep, "/");
+    const path = pathOf(name);
+    const asset = nameOf(path) === name ? await files.read(folder, name) : undefined;
+    if (asset === undefined) continue;
+    found[path] = asset;
+    if (entry.name === "index.html") found[path.slice(0, -"index.html".length)] = asset;
+  }
+  return found;
+}
+
+/** The URL path that a file has, as browsers ask for it. */
+function pathOf(name: string): string {
+  return new URL(`http://a/${name.replace(/[%?#]/g, encodeURIComponent)}`).pathname;
 }
 
 /** The file name that a URL path stands for; undefined when it stands for none. */

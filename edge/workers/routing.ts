@@ -1,9 +1,9 @@
 /** Which object a request is for: by the scope in its body, or in its ticket. */
 import type { AnyApp } from "../../core/app.ts";
 import type { WasmMount } from "../../core/wasm_mount.ts";
-import { OWN_PATH } from "../wasm/mount.ts";
+import { OWN_PATH } from "../wasm/prepare.ts";
 import { DriftlessError } from "../../core/errors.ts";
-import { isJsonObject, type JsonObject } from "../../core/json.ts";
+import { checkJson, isJsonObject, type JsonObject, parseJson } from "../../core/json.ts";
 import {
   PUSH_BATCH_MAX,
   PUSH_BODY_BYTES_MAX,
@@ -23,22 +23,26 @@ export interface PushPart {
   readonly text: string;
 }
 
+/** Where tickets are given out: a door that needs no body, and takes any. */
+export const TICKET_PATH = "/_live/ticket";
 /** The doors to scopes, and the bytes that each takes. */
 export const DOORS: Readonly<Partial<Record<string, number>>> = {
   "/_sync/push": PUSH_BODY_BYTES_MAX,
   "/_sync/pull": REQUEST_BODY_BYTES_MAX,
   "/_sync/snapshot": REQUEST_BODY_BYTES_MAX,
   "/_sync/reconcile": RECONCILE_REQUEST_BYTES_MAX,
-  "/_live/ticket": REQUEST_BODY_BYTES_MAX,
+  [TICKET_PATH]: REQUEST_BODY_BYTES_MAX,
 };
 
 /**
- * The scope that a body is about; a body without one is about the default scope.
+ * The scope that a body is about; a body without one is about the default scope, and so is a ticket
+ * whose body says nothing of use.
  *
  * @throws {DriftlessError} `malformed` or `invalid_mutation`
  */
 export function scopeOfBody(path: string, body: Uint8Array): string {
-  if (path !== "/_sync/reconcile") return checkScope(jsonOf(body).scope);
+  if (path === TICKET_PATH) return scopeOfTicket(body);
+  if (path !== "/_sync/reconcile") return wellFormed(body, () => checkScope(jsonOf(body).scope));
   try {
     return checkScope(ReconcileRequest.decode(body).scope);
   } catch (error) {
@@ -54,8 +58,8 @@ export function scopeOfBody(path: string, body: Uint8Array): string {
  * @throws {DriftlessError} `malformed` when it is no push, `invalid_mutation` when it has too many
  */
 export function pushParts(body: Uint8Array): readonly PushPart[] {
-  const push = jsonOf(body);
-  const { mutations } = push;
+  const { mutations, ...rest } = jsonOf(body);
+  checkJson(rest);
   if (!Array.isArray(mutations) || mutations.length === 0 || mutations.length > PUSH_BATCH_MAX) {
     throw new DriftlessError(
       "invalid_mutation",
@@ -68,7 +72,7 @@ export function pushParts(body: Uint8Array): readonly PushPart[] {
   return Array.from(places, ([scope, places]) => ({
     scope,
     places,
-    text: JSON.stringify({ ...push, mutations: places.map((place) => mutations[place]) }),
+    text: JSON.stringify({ ...rest, mutations: places.map((place) => mutations[place]) }),
   }));
 }
 
@@ -140,11 +144,34 @@ export function durableMount({ mounts }: AnyApp, path: string): boolean {
   return nearest?.options.mode === "durable";
 }
 
+function scopeOfTicket(body: Uint8Array): string {
+  try {
+    return checkScope(jsonOf(body).scope);
+  } catch {
+    return DEFAULT_SCOPE;
+  }
+}
+
+/** A body that is refused for what it says may be refused as a whole: that comes first everywhere. */
+function wellFormed<T>(body: Uint8Array, judge: () => T): T {
+  try {
+    return judge();
+  } catch (error) {
+    const isWhole = error instanceof DriftlessError && error.code === "malformed";
+    if (!isWhole && body.length > 0) parseJson(textOf(body));
+    throw error;
+  }
+}
+
+function textOf(body: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(body);
+}
+
 /** Unlike a check of the whole, this leaves what is within to the object. */
 function jsonOf(body: Uint8Array): JsonObject {
   let value: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    const text = textOf(body);
     value = text === "" ? {} : JSON.parse(text);
   } catch (cause) {
     throw new DriftlessError("malformed", "Cannot parse JSON: the text is not well-formed", {

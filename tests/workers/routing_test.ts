@@ -25,8 +25,13 @@ const SECRET = "0123456789abcdef0123456789abcdef";
 Deno.test("a body tells its scope, and none means the default one", () => {
   assertEquals(scopeOfBody("/_sync/pull", bytes({ scope: "s" })), "s");
   for (const body of [bytes({}), bytes({ scope: "" }), bytes({ scope: null }), new Uint8Array()]) {
+    assertEquals(scopeOfBody("/_sync/pull", body), "_default");
     assertEquals(scopeOfBody("/_live/ticket", body), "_default");
   }
+  for (const body of [bytes([]), Uint8Array.of(0xff), Uint8Array.of(0x7b), bytes({ scope: 7 })]) {
+    assertEquals(scopeOfBody("/_live/ticket", body), "_default");
+  }
+  assertEquals(scopeOfBody("/_live/ticket", bytes({ scope: "s" })), "s");
   const request = ReconcileRequest.encode({ ...ReconcileRequest.decode(requestOf()), scope: "s" });
   assertEquals(scopeOfBody("/_sync/reconcile", request), "s");
   for (
@@ -35,6 +40,7 @@ Deno.test("a body tells its scope, and none means the default one", () => {
       ["/_sync/pull", Uint8Array.of(0xff), "malformed"],
       ["/_sync/pull", new TextEncoder().encode("{"), "malformed"],
       ["/_sync/pull", bytes({ scope: 7 }), "invalid_mutation"],
+      ["/_sync/pull", bytes({ scope: 7, more: "x".repeat(16 * 1024 + 1) }), "malformed"],
       ["/_sync/pull", bytes({ scope: "x".repeat(129) }), "invalid_mutation"],
       ["/_sync/reconcile", Uint8Array.of(0xff), "malformed"],
     ] as const

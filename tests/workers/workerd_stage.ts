@@ -10,6 +10,8 @@ export interface WorkerdOptions {
   /** The folder with `entry.js` and what it imports; the objects' storage is there as well. */
   readonly folder: string;
   readonly bindings?: Readonly<Record<string, string>>;
+  /** @default {a free one} */
+  readonly port?: number;
   /** @default {the example's} */
   readonly compatibilityDate?: string;
   readonly compatibilityFlags?: readonly string[];
@@ -41,11 +43,11 @@ export async function bundleWorker(path: string, folder: string, name: string): 
 
 /** Starts workerd on a folder. */
 export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
-  const { folder, bindings = {}, objects = { SCOPES: "ScopeObject" } } = options;
+  const { folder, port = 0, bindings = {}, objects = { SCOPES: "ScopeObject" } } = options;
   const { compatibilityDate = "2026-01-01", compatibilityFlags = ["nodejs_compat"] } = options;
   const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
   const settings: MiniflareOptions = {
-    port: 0,
+    port,
     host: "127.0.0.1",
     compatibilityDate,
     compatibilityFlags: [...compatibilityFlags],
