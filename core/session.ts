@@ -15,7 +15,6 @@ import type { MutationResult } from "./server.ts";
 import { atOnce, type Channel, type SessionOptions, type Settle } from "./session_ports.ts";
 import { TOO_OLD_RETRY_MS, VersionError } from "./upgrade.ts";
 import {
-  decodeUp,
   type DownMessage,
   encodeDown,
   PROTOCOL_VERSION,
@@ -52,13 +51,8 @@ export class LiveSession {
     return new Set(Array.from(this.#channels.values(), ({ scope }) => scope));
   }
 
-  /**
-   * Takes one message. What is wrong with it is answered with a failure on its channel.
-   *
-   * @throws {DriftlessError} `malformed` when the bytes are no message: the connection is of no use
-   */
-  received(bytes: Uint8Array): void {
-    const { channel, message } = decodeUp(bytes);
+  /** Takes one message. What is wrong with it is answered with a failure on its channel. */
+  received(channel: number, message: UpMessage): void {
     try {
       this.#handle(channel, message);
     } catch (error) {
@@ -136,10 +130,11 @@ export class LiveSession {
 
   #handle(number: number, message: UpMessage): void {
     if (message.kind === "hello") return this.#hello(number, message);
-    if (message.kind === "ui") return this.#options.output.ui(message.body);
     if (message.kind === "ping") {
       return this.#send(number, { kind: "pong", time: this.#options.clock.now() });
     }
+    // Nobody is there any more; the islands of the page may keep the connection.
+    if (message.kind === "unsubscribe" && message.topic === "") return this.#close(number);
     const channel = this.#channels.get(number);
     if (channel === undefined) {
       throw new DriftlessError("invalid_mutation", "Cannot read the message: say hello first");

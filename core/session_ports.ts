@@ -20,8 +20,6 @@ export interface SessionOutput {
   spend(work: number): number;
   /** The session now has a channel in this scope. */
   joined(scope: string): void;
-  /** A message of the live UI: it belongs to the connection, whatever channels there are. */
-  ui(body: Uint8Array): void;
   /** Whether what was sent has left: messages that can wait, wait for it. */
   isReady(): boolean;
 }

@@ -17,6 +17,7 @@ import {
   Values,
 } from "./commands/command.ts";
 import { doctorCommand } from "./commands/doctor_command.ts";
+import { embedCommand } from "./commands/embed_command.ts";
 import { initCommand } from "./commands/init_command.ts";
 import { serveCommand } from "./commands/serve_command.ts";
 import { tokenCommand } from "./commands/token_command.ts";
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   tokenCommand,
   doctorCommand,
   verifyCommand,
+  embedCommand,
   wasmLimitCommand,
 ];
 

@@ -73,10 +73,14 @@ interface BunServeOptions {
 
 /** What travels with a connection from the handshake to its end. */
 interface Connection {
-  readonly upgrade: Upgrade;
+  /** Until it is open. */
+  upgrade: Upgrade | undefined;
   readonly remoteAddress: string;
   socket?: ServerSocket;
 }
+
+/** Bun refuses more without a word; what is less than this and too much is refused with a reason. */
+const BUN_BODY_BYTES_MAX = 2 * HTTP_BODY_BYTES_MAX;
 
 /** Listens for HTTP and WebSocket on one port. Rejects when the port cannot be taken. */
 // deno-lint-ignore require-await -- a port that cannot be taken must reject, not throw
@@ -90,6 +94,8 @@ class BunListener implements Listener {
   readonly #options: ListenOptions;
   readonly #server: BunServer;
   readonly #sockets = new Set<ServerSocket>();
+  /** One for all connections. */
+  readonly #failed = (error: unknown) => this.#options.failed(error);
   #shutdown: Promise<void> | undefined;
 
   constructor(options: ListenOptions) {
@@ -101,7 +107,7 @@ class BunListener implements Listener {
       // Without development mode Bun shares a port that is taken, and peers reach either server.
       reusePort: false,
       idleTimeout: HTTP_KEEP_ALIVE_MS_MAX / 1000,
-      maxRequestBodySize: HTTP_BODY_BYTES_MAX,
+      maxRequestBodySize: BUN_BODY_BYTES_MAX,
       fetch: (request, server) => this.#answer(request, server),
       websocket: {
         maxPayloadLength: SOCKET_MESSAGE_BYTES_MAX,
@@ -164,11 +170,14 @@ class BunListener implements Listener {
     const socket = new ServerSocket(
       new BunWire(bunSocket),
       data.remoteAddress,
-      (error) => this.#options.failed(error),
+      this.#failed,
     );
+    const { upgrade } = data;
     data.socket = socket;
+    // There are many connections, and what let one in is of no use any more.
+    data.upgrade = undefined;
     this.#sockets.add(socket);
-    socket.start((own) => data.upgrade.accept(own));
+    socket.start((own) => (upgrade as Upgrade).accept(own));
   }
 
   #stop(graceMs: number): Promise<void> {

@@ -7,7 +7,7 @@
  */
 import type { AnyApp, Principal } from "../core/app.ts";
 import type { ScopeCommit } from "../core/claims.ts";
-import { DriftlessError, type ErrorCode } from "../core/errors.ts";
+import { DriftlessError } from "../core/errors.ts";
 import { frozenJson } from "../core/json.ts";
 import { checkMutation, DEFAULT_SCOPE } from "../core/mutation.ts";
 import { type Random, randomId } from "../core/ports.ts";
@@ -33,7 +33,8 @@ import { errorText, type Log } from "./log.ts";
 import { assetOf } from "./asset.ts";
 import { type Rate, RateLimiter } from "./rate.ts";
 import type { Peer } from "./socket.ts";
-import { UI_BODY_BYTES_MAX, UiParts } from "./ui_parts.ts";
+import { UI_BODY_BYTES_MAX } from "./ui_parts.ts";
+import { type UiPeer, type UiSocket, UiTab, type UiTabHost } from "./ui_tab.ts";
 import { UiUploads } from "./ui_uploads.ts";
 
 /** What {@linkcode LiveUi} is made of. */
@@ -54,24 +55,6 @@ export interface LiveUiOptions {
   readonly spend: (identity: Pick<Identity, "principal">, mutations: number) => number;
 }
 
-/** A connection as islands see it. */
-export interface UiSocket {
-  readonly principal: Principal | null;
-  /** Sends a whole message. */
-  send(bytes: Uint8Array): void;
-  isReady(): boolean;
-  close(code: ErrorCode): void;
-}
-
-/** What islands make of a connection. */
-export interface UiPeer {
-  /** @throws {DriftlessError} when the connection is of no use */
-  received(body: Uint8Array): void;
-  drained(): void;
-  recheck(): void;
-  closed(): void;
-}
-
 /** Where browsers load tables from; the hash follows. */
 export const TABLE_PATH = "/_live/table/";
 /** Tables never change: their address is their hash. In seconds. */
@@ -85,6 +68,7 @@ export const IMMUTABLE = `public, max-age=${TABLE_SECONDS}, immutable`;
 export class LiveUi {
   readonly uploads: UiUploads;
   readonly #host: LiveHost;
+  readonly #tabs: UiTabHost;
   readonly #alarm: Alarm;
   readonly #options: LiveUiOptions;
   readonly #pageRate: RateLimiter;
@@ -116,35 +100,17 @@ export class LiveUi {
       sync: this.#sync(),
       onFailure: (error, where) => log.error("app failed", { where, error: errorText(error) }),
     });
+    this.#tabs = {
+      host: this.#host,
+      envelope: (body) => this.#envelope(body),
+      overflowed: (bytes) => log.error("island too large", { bytes, bytesMax: UI_BODY_BYTES_MAX }),
+    };
     this.uploads = new UiUploads(this.#host.uploads, now, log);
   }
 
   /** Takes a connection in. */
-  open({ principal, send, isReady, close }: UiSocket): UiPeer {
-    const parts = new UiParts({
-      send: (body) => send(this.#envelope(body)),
-      isReady,
-      overflow: (bytes) => {
-        // It cannot be sent now or later: whoever tried again would be cut for ever.
-        this.#options.log.error("island too large", { bytes, bytesMax: UI_BODY_BYTES_MAX });
-        close("too_large");
-      },
-    });
-    const peer = this.#host.open({
-      principal,
-      send: (body) => parts.send(body),
-      isReady: () => parts.isReady,
-      close,
-    });
-    return {
-      received: (body) => peer.received(body),
-      drained() {
-        parts.drained();
-        if (parts.isReady) peer.drained();
-      },
-      recheck: () => peer.recheck(),
-      closed: () => peer.closed(),
-    };
+  open(socket: UiSocket): UiPeer {
+    return new UiTab(this.#tabs, socket);
   }
 
   /** A table, or the page of an app that has none of its own, by path. */

@@ -16,12 +16,15 @@ export const OUTBOX_OVER_MS_MAX = 1_000;
 /** How many times the bounds a burst may be. */
 export const OUTBOX_BURST_FACTOR = 4;
 
+const NOTHING: readonly Uint8Array[] = [];
+
 /** A bounded queue in front of one socket. */
 export class Outbox {
   readonly #socket: Socket;
   readonly #now: () => number;
-  readonly #overflow: () => void;
-  #waiting: Uint8Array[] = [];
+  readonly #overflow: (socket: Socket) => void;
+  /** Nothing while all is sent at once, as nearly always. */
+  #waiting: Uint8Array[] | undefined;
   #bytes = 0;
   #closed = false;
   /** Since when it is over the bounds. */
@@ -31,7 +34,7 @@ export class Outbox {
    * `now` is a clock in milliseconds that never goes back; `overflow` is told once, after the peer
    * was cut.
    */
-  constructor(socket: Socket, now: () => number, overflow: () => void) {
+  constructor(socket: Socket, now: () => number, overflow: (socket: Socket) => void) {
     this.#socket = socket;
     this.#now = now;
     this.#overflow = overflow;
@@ -40,11 +43,11 @@ export class Outbox {
   /** Sends now if the peer keeps up, later if it is behind, and cuts it if it is too far behind. */
   send(bytes: Uint8Array): void {
     if (this.#closed) return;
-    if (this.#waiting.length === 0 && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX) {
+    if (this.#waiting === undefined && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX) {
       this.#socket.send(bytes);
       return;
     }
-    this.#waiting.push(bytes);
+    (this.#waiting ??= []).push(bytes);
     this.#bytes += bytes.length;
     if (!this.#exceeds(1)) return;
     const now = this.#now();
@@ -52,35 +55,37 @@ export class Outbox {
     if (now - this.#overSince < OUTBOX_OVER_MS_MAX && !this.#exceeds(OUTBOX_BURST_FACTOR)) return;
     this.close();
     this.#socket.terminate();
-    this.#overflow();
+    this.#overflow(this.#socket);
   }
 
   /** Whether nothing waits that was to be sent before. */
   get isEmpty(): boolean {
-    return this.#waiting.length === 0 && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX;
+    return this.#waiting === undefined && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX;
   }
 
   /** The socket has taken everything: goes on with what waits. */
   drained(): void {
+    const waiting = this.#waiting ?? NOTHING;
     let sent = 0;
-    while (sent < this.#waiting.length && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX) {
-      const bytes = this.#waiting[sent++] as Uint8Array;
+    while (sent < waiting.length && this.#socket.bufferedBytes < OUTBOX_SOCKET_BYTES_MAX) {
+      const bytes = waiting[sent++] as Uint8Array;
       this.#bytes -= bytes.length;
       this.#socket.send(bytes);
     }
-    this.#waiting.splice(0, sent);
+    if (sent === waiting.length) this.#waiting = undefined;
+    else this.#waiting?.splice(0, sent);
     if (!this.#exceeds(1)) this.#overSince = undefined;
   }
 
   /** Forgets what waits. */
   close(): void {
     this.#closed = true;
-    this.#waiting = [];
+    this.#waiting = undefined;
     this.#bytes = 0;
   }
 
   #exceeds(times: number): boolean {
-    return this.#waiting.length > times * OUTBOX_MESSAGES_MAX ||
+    return (this.#waiting ?? NOTHING).length > times * OUTBOX_MESSAGES_MAX ||
       this.#bytes > times * SOCKET_OUTBOX_BYTES_MAX;
   }
 }

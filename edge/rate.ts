@@ -21,16 +21,37 @@ export class RateLimitedError extends DriftlessError {
   }
 }
 
-interface Bucket {
+interface Filled {
   tokens: number;
   at: number;
+}
+
+/** A single bucket, for what there are many of. */
+export class Bucket {
+  #tokens: number;
+  #at: number;
+
+  /** A full one, at a time in milliseconds of a clock that never goes back. */
+  constructor({ burst }: Rate, now: number) {
+    this.#tokens = burst;
+    this.#at = now;
+  }
+
+  /** Takes a token; returns 0, or how long to wait until there is one, in milliseconds. */
+  take({ perSecond, burst }: Rate, now: number): number {
+    this.#tokens = Math.min(burst, this.#tokens + (now - this.#at) * perSecond / 1000);
+    this.#at = now;
+    if (this.#tokens < 1) return Math.ceil((1 - this.#tokens) * 1000 / perSecond);
+    this.#tokens--;
+    return 0;
+  }
 }
 
 /** One bucket for each key. */
 export class RateLimiter {
   readonly #rate: Rate;
   readonly #now: () => number;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, Filled>();
 
   /** `now` is a clock in milliseconds that never goes back. */
   constructor(rate: Rate, now: () => number) {

@@ -14,6 +14,8 @@ export interface ReceivedRequest {
   readonly peer: Peer;
   /** True where that server does not bound the body by itself. It costs a stream. */
   readonly watchBody: boolean;
+  /** True where the request's signal aborts when all went well, too, and is not to be looked at. */
+  readonly isSignalFalse?: boolean;
   /** True once the rest of the body will never come. */
   peerLeft(): boolean;
 }
@@ -33,14 +35,15 @@ export function asksForSocket(upgradeHeader: string | null | undefined): boolean
 /** The host's answer to a request, or 413, 408 or 500 in its place. Never rejects. */
 export async function answerRequest(
   options: ListenOptions,
-  { request, peer, watchBody, peerLeft }: ReceivedRequest,
+  { request, peer, watchBody, isSignalFalse, peerLeft }: ReceivedRequest,
 ): Promise<Response> {
   const lengthHeader = request.headers.get("content-length");
   if (lengthHeader !== null && Number(lengthHeader) > HTTP_BODY_BYTES_MAX) return bodyTooLarge();
   const body = watchBody ? request.body : null;
-  const bounded = body === null
-    ? undefined
-    : boundBody(request, body, options.bodyMsMax ?? HTTP_BODY_MS_MAX);
+  const bounded = body === null ? undefined : boundBody(request, body, {
+    msMax: options.bodyMsMax ?? HTTP_BODY_MS_MAX,
+    ...(isSignalFalse === true ? {} : { signal: request.signal }),
+  });
   try {
     const response = await options.fetch(bounded?.request ?? request, peer);
     return bounded?.refusal() ?? response;
@@ -78,7 +81,7 @@ export function unreadable(status: 400 | 408): Response {
 function boundBody(
   request: Request,
   source: ReadableStream<Uint8Array<ArrayBuffer>>,
-  msMax: number,
+  { msMax, ...signalled }: { readonly msMax: number; readonly signal?: AbortSignal },
 ): BoundedRequest {
   const reader = source.getReader();
   let refusal: Response | undefined;
@@ -113,12 +116,12 @@ function boundBody(
     },
     cancel: (reason) => reader.cancel(reason),
   });
-  const { url, method, headers, signal } = request;
+  const { url, method, headers } = request;
   // Streaming a request body asks for half duplex, which the type of the options does not know.
   const init: RequestInit & { duplex: "half" } = {
     method,
     headers,
-    signal,
+    ...signalled,
     body: stream,
     duplex: "half",
   };

@@ -41,7 +41,8 @@ export class ServerSocket implements Socket {
   #ownCode: number | undefined;
   #dropped = false;
   #endCode: number | undefined;
-  readonly #end = Promise.withResolvers<void>();
+  /** Somebody waits for the end. */
+  #end: PromiseWithResolvers<void> | undefined;
   #resetTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(wire: Wire, remoteAddress: string, failed: (error: unknown) => void) {
@@ -56,6 +57,8 @@ export class ServerSocket implements Socket {
 
   /** Resolves when the host has been told of the end. */
   get gone(): Promise<void> {
+    if (this.#endCode !== undefined) return Promise.resolve();
+    this.#end ??= Promise.withResolvers<void>();
     return this.#end.promise;
   }
 
@@ -129,7 +132,7 @@ export class ServerSocket implements Socket {
     this.#endCode = endCode;
     clearTimeout(this.#resetTimer);
     this.#guard(() => this.#handlers?.closed(endCode));
-    this.#end.resolve();
+    this.#end?.resolve();
   }
 
   #leaveWithin(ms: number): void {

@@ -66,7 +66,10 @@ export interface Socket {
   terminate(): void;
 }
 
-/** What the host does with a socket. A handler that throws costs its own socket (code 1011). */
+/**
+ * What the host does with a socket; each is called as a method of this object. A handler that throws costs
+ * its own socket (code 1011).
+ */
 export interface SocketHandlers {
   /** The handler owns the bytes. A small part that it keeps long is better copied out. */
   message(bytes: Uint8Array): void;

@@ -132,14 +132,20 @@ export function targetOf(node: SyntaxNode, context: CompileContext): Target {
       const hint = `"${name}" is a variable of the loop: bind to a field of it, or to list[index]`;
       throw problem(context, node.at, hint);
     }
-    return { ...expression, assign: ({ state }, value) => written(state, name, value) };
+    return {
+      ...expression,
+      assign: ({ state }, value, input) => written(state, name, value, input),
+    };
   }
   if (node.kind !== "member" && node.kind !== "index") {
     throw problem(context, node.at, "an input is bound to a field, as in user.name");
   }
   const object = runOf(node.object, context);
   const key = node.kind === "member" ? () => node.name : runOf(node.index, context);
-  return { ...expression, assign: (scope, value) => written(object(scope), key(scope), value) };
+  return {
+    ...expression,
+    assign: (scope, value, input) => written(object(scope), key(scope), value, input),
+  };
 }
 
 /** The closure of a tree. */

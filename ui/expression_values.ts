@@ -2,7 +2,7 @@
 import type { Run } from "./expression_arithmetic.ts";
 import { numberOf, readWhole } from "./expression_text.ts";
 import { FUNCTIONS, VALUE_METHODS } from "./functions.ts";
-import type { Scope } from "./program.ts";
+import type { InputKind, Scope } from "./program.ts";
 import { classMember, isBuiltIn, isReachable } from "./properties.ts";
 
 /** Functions and methods that need of a list only its length. */
@@ -101,14 +101,20 @@ export function platformMethod(
 
 /**
  * Writes what an input says. Its kind is made that of what is there now: numbers, truths and sets stay
- * what they are, "" is 0, and a text that is no number leaves a number as it was.
+ * what they are, and a text that is no number leaves a number as it was. What is cleared is `null` where
+ * an input of numbers or dates has a field that is a number or `null`; a text input's "" is 0 there.
  *
  * @throws {TypeError} when there is no such place
  */
-export function written(object: unknown, key: unknown, value: unknown): void {
+export function written(
+  object: unknown,
+  key: unknown,
+  value: unknown,
+  input?: InputKind,
+): void {
   if (!isInput(value)) throw new TypeError("Cannot write this: no input has such a value");
   if (object instanceof Map) {
-    object.set(key, sameKind(object.get(key), value));
+    object.set(key, sameKind(object.get(key), value, input));
     return;
   }
   const name = String(key);
@@ -118,14 +124,14 @@ export function written(object: unknown, key: unknown, value: unknown): void {
   const known = object as Record<string, unknown>;
   // An input never makes a field: the class, or the author's code, has it before.
   if (Object.hasOwn(known, name)) {
-    known[name] = sameKind(known[name], value);
+    known[name] = sameKind(known[name], value, input);
     return;
   }
   const member = classMember(object, name);
   if (member?.kind !== "getter" || member.set === undefined) {
     throw new TypeError(`Cannot write "${name}": there is no such field`);
   }
-  member.set.call(object, sameKind(member.get.call(object), value) as never);
+  member.set.call(object, sameKind(member.get.call(object), value, input) as never);
 }
 
 function isInput(value: unknown): boolean {
@@ -133,8 +139,14 @@ function isInput(value: unknown): boolean {
     Array.isArray(value) && value.every((item) => ["string", "number"].includes(typeof item));
 }
 
-function sameKind(before: unknown, value: unknown): unknown {
-  if (typeof before === "number" && typeof value === "string") return numberOf(value, before);
+function sameKind(before: unknown, value: unknown, input?: InputKind): unknown {
+  const isOfNumbersOnly = input === "number" || input === "range";
+  const isNothing = before === null || before === undefined;
+  if (typeof value === "string" && (typeof before === "number" || isNothing && isOfNumbersOnly)) {
+    if (value === "" && (isOfNumbersOnly || input === "date")) return null;
+    return isNothing ? Number(value) : numberOf(value, before as number);
+  }
+  if (value === "" && isNothing && input === "date") return null;
   if (typeof before === "boolean" && typeof value === "string") return value === "true";
   if (!Array.isArray(value)) return value;
   const known = before instanceof Set ? [...before] : before;

@@ -155,7 +155,7 @@ export class IslandInstance {
     if (read === undefined) throw new TypeError(`Cannot take the input: no ${input} says this`);
     this.#guarded(() => {
       const scope = this.#scope(block);
-      if (input !== "radio") target.assign(scope, read);
+      if (input !== "radio") target.assign(scope, read, input);
       else if (read === true) target.assign(scope, option === null ? true : option.evaluate(scope));
     });
   }

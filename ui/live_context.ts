@@ -93,7 +93,7 @@ export class EventContext implements LiveContext {
       if (!sync.mayRead(this.principal, scope)) {
         throw new DriftlessError("forbidden", "You may not read this scope");
       }
-      this.#instance.readScopes.add(scope);
+      (this.#instance.readScopes ??= new Set()).add(scope);
     }
     return collections.read(this.#instance, scope, name);
   }

@@ -12,7 +12,9 @@ import {
   IDLE_HOLDERS_MAX,
   PAGE_WAIT_MS,
   RESUME_MS,
+  SAVE_BYTES_PER_MS,
   SAVE_MS,
+  SAVE_REST_MS_MAX,
   SAVE_TIME_PART,
   SAVED_BYTES_MAX,
   SAVED_TAB_MS,
@@ -49,6 +51,8 @@ export interface HoldersOptions {
   readonly onFailure: (error: unknown, where: string) => void;
 }
 
+const NO_INSTANCES: ReadonlyMap<string, LiveInstance> = new Map();
+
 /** The instances of islands that belong together. */
 export class Holder {
   readonly scope: IslandScope;
@@ -58,19 +62,24 @@ export class Holder {
   readonly session: string;
   /** The id of the principal that it belongs to; empty for nobody. */
   readonly principal: string;
-  readonly instances = new Map<string, LiveInstance>();
+  instances: ReadonlyMap<string, LiveInstance> = NO_INSTANCES;
   /** The last input that was taken of each of a page's targets, by island and target. */
-  readonly acks: Map<string, number>;
+  acks: Map<string, number> | undefined;
   /** What storage has of islands that are not in memory yet. */
-  readonly saved: Map<string, SavedIsland>;
+  saved: Map<string, SavedIsland> | undefined;
   /** Islands that a page was rendered with and has not asked for: what markup cannot say is news to it. */
-  readonly rendered = new Set<string>();
+  rendered: Set<string> | undefined;
   /** Connections, each as often as it shows something of this. */
   connections = 0;
   /** Whether a connection has shown something of it. */
   wasConnected = false;
   /** Bytes of memory that it takes, roughly. */
   bytes = 0;
+  /** When it was made text last, and how long it is not to be again, in milliseconds. */
+  savedAt = 0;
+  restMs = 0;
+  /** Whether it is too large to be saved, and somebody knows. */
+  isTooLarge = false;
 
   constructor(
     scope: IslandScope,
@@ -82,8 +91,15 @@ export class Holder {
     this.key = key;
     this.session = identity.session ?? "";
     this.principal = identity.principal ?? "";
-    this.acks = new Map(Object.entries(record?.acks ?? {}));
-    this.saved = new Map(Object.entries(record?.islands ?? {}));
+    if (record === undefined) return;
+    this.acks = new Map(Object.entries(record.acks));
+    this.saved = new Map(Object.entries(record.islands));
+  }
+
+  /** Takes an instance in, in place of what is saved of it. */
+  add(name: string, instance: LiveInstance): void {
+    this.instances = new Map([...this.instances, [name, instance]]);
+    this.saved?.delete(name);
   }
 }
 
@@ -175,7 +191,7 @@ export class Holders {
   changed(holder: Holder): void {
     if (this.#unsaved.has(holder)) return;
     this.#unsaved.add(holder);
-    this.#scheduleSave(this.#saveWaitMs);
+    this.#scheduleSave(Math.max(this.#saveWaitMs, this.#restOf(holder)));
   }
 
   /** Lets go whose time is over, and saves what changed. */
@@ -184,20 +200,33 @@ export class Holders {
     const now = clock.now();
     this.#expire(this.#fresh, PAGE_WAIT_MS);
     this.#expire(this.#idle, RESUME_MS);
-    if (this.#saveAt <= now) this.save();
+    if (this.#saveAt <= now) this.#saveThose((holder) => this.#restOf(holder) === 0);
     else if (this.#saveAt < Infinity) wake(this.#saveAt - now);
   }
 
   /** Saves all that is not. */
   save(): void {
+    this.#saveThose(() => true);
+  }
+
+  /** Saves what is not, as far as it is due; the rest later. */
+  #saveThose(isDue: (holder: Holder) => boolean): void {
     const { clock } = this.#options;
     const start = clock.now();
     this.#saveAt = Infinity;
-    const waiting = [...this.#unsaved];
-    this.#unsaved.clear();
-    for (const holder of waiting) this.#save(holder);
+    for (const holder of [...this.#unsaved]) {
+      if (isDue(holder)) this.#save(holder);
+      else this.#scheduleSave(this.#restOf(holder));
+    }
     const took = Math.max(0, clock.now() - start);
     this.#saveWaitMs = Math.max(SAVE_MS, took / SAVE_TIME_PART);
+  }
+
+  /** How long a holder is not to be saved, in milliseconds: to make much of it text takes long. */
+  #restOf({ savedAt, restMs }: Holder): number {
+    const since = this.#options.clock.now() - savedAt;
+    // A clock that was set back makes nobody wait for longer than that.
+    return since < 0 ? 0 : Math.max(0, restMs - since);
   }
 
   #known(key: string): Holder | undefined {
@@ -294,17 +323,22 @@ export class Holders {
   #save(holder: Holder): void {
     const { storage, onFailure } = this.#options;
     this.#unsaved.delete(holder);
-    const islands: Record<string, SavedIsland> = Object.fromEntries(holder.saved);
+    const islands: Record<string, SavedIsland> = Object.fromEntries(holder.saved ?? []);
     for (const [name, instance] of holder.instances) {
       if (instance.hosted.island.saved) islands[name] = instance.saved();
     }
-    const acks = Object.fromEntries(holder.acks);
+    const acks = Object.fromEntries(holder.acks ?? []);
     const record: HolderRecord = { principal: holder.principal, acks, islands };
     const text = JSON.stringify(record);
     const bytes = utf8Length(text);
     this.#weigh(holder, bytes);
+    holder.savedAt = this.#options.clock.now();
+    holder.restMs = Math.min(Math.floor(bytes / SAVE_BYTES_PER_MS), SAVE_REST_MS_MAX);
     if (storage === undefined || Object.keys(islands).length === 0) return;
-    if (bytes > SAVED_BYTES_MAX) {
+    const wasTooLarge = holder.isTooLarge;
+    holder.isTooLarge = bytes > SAVED_BYTES_MAX;
+    if (holder.isTooLarge) {
+      if (wasTooLarge) return;
       onFailure(
         new TypeError(`Cannot save more than ${SAVED_BYTES_MAX} bytes: it has ${bytes}`),
         `state of ${holder.key}`,
@@ -340,5 +374,5 @@ function recordIn(text: string): HolderRecord {
     Object.values(acks ?? { none: "" }).every(Number.isSafeInteger) &&
     Object.values(islands ?? { none: null }).every((one) => Number.isSafeInteger(one?.version));
   if (!isWhole) throw new TypeError("Cannot read saved state: it is no record");
-  return record as HolderRecord;
+  return { principal, acks: acks ?? {}, islands: islands ?? {} };
 }

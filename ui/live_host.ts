@@ -12,6 +12,7 @@ import type { Change } from "../core/change.ts";
 import { DriftlessError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import { DEFAULT_SCOPE } from "../core/mutation.ts";
+import { LiveCalls } from "./live_calls.ts";
 import { LiveCollections, type LiveSync, type WantedCollections } from "./live_collections.ts";
 import { EventContext } from "./live_context.ts";
 import { type Holder, Holders } from "./live_holder.ts";
@@ -120,7 +121,7 @@ export class LiveHost {
         if (!this.allowsMore(principal, instance)) return undefined;
         this.runner.flush();
         const { html, numbers } = instance.snapshot();
-        tab.rendered.add(name);
+        (tab.rendered ??= new Set()).add(name);
         const { hash: table } = found.program.table;
         return { html, numbers, table, seq: instance.seq, session: instance.token(tab) };
       } catch (error) {
@@ -154,7 +155,7 @@ export class LiveHost {
   turn(): void {
     const now = this.now();
     for (const session of [...this.#stirred]) {
-      const wait = Math.min(session.turn(), session.calls.expire(now) - now);
+      const wait = Math.min(session.turn(), (session.calls?.expire(now) ?? Infinity) - now);
       if (wait === Infinity) this.#stirred.delete(session);
       else this.wake(wait);
     }
@@ -182,7 +183,7 @@ export class LiveHost {
   /** Whether a principal may go on to see an instance, with what it reads. */
   allowsMore(principal: Principal | null, { hosted, readScopes }: LiveInstance): boolean {
     return this.allows(principal, hosted) &&
-      [...readScopes].every((scope) => this.sync?.mayRead(principal, scope) ?? false);
+      [...readScopes ?? []].every((scope) => this.sync?.mayRead(principal, scope) ?? false);
   }
 
   /** A page asks for an island: resumes it, or gets it anew. */
@@ -203,7 +204,7 @@ export class LiveHost {
     instance.views.add(view);
     this.#holders.attached(tab);
     this.#holders.attached(instance.holder);
-    const isNew = tab.rendered.delete(name);
+    const isNew = tab.rendered?.delete(name) === true;
     const isSame = token === instance.token(tab) && table === found.program.table.hash;
     if (isSame && instance.after(seq) !== null) view.adopted(seq);
     this.runner.deliver(view);
@@ -242,7 +243,8 @@ export class LiveHost {
 
   /** Calls a function of a page; the patches of the handler that calls are there before it. */
   ask(view: LiveView, name: string, args: readonly Json[]): Promise<Json> {
-    const { call, result } = view.session.calls.add(this.now());
+    const calls = view.session.calls ??= new LiveCalls();
+    const { call, result } = calls.add(this.now());
     this.#call(view, call, name, args);
     this.soon(view.session);
     return result;
@@ -293,8 +295,7 @@ export class LiveHost {
       this.collections?.left(instance);
       throw error;
     }
-    holder.instances.set(found.name, instance);
-    holder.saved.delete(found.name);
+    holder.add(found.name, instance);
     this.#instances.add(instance);
     this.runner.shared.add(instance);
     this.#holders.changed(holder);

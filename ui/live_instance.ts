@@ -84,7 +84,7 @@ export class LiveInstance {
   readonly incarnation: string;
   readonly views = new Set<LiveView>();
   /** Scopes of the sync engine that it reads for its user. */
-  readonly readScopes = new Set<string>();
+  readScopes: Set<string> | undefined;
   /** Of the user that it belongs to; `null` for nobody, or for everyone. */
   principal: Principal | null = null;
   /** The address of the page that was there last; empty for one of everyone. */
@@ -98,7 +98,7 @@ export class LiveInstance {
   /** Whether it is to be looked at again when somebody comes. */
   #isStale = false;
   /** Fields that somebody was told of already. */
-  readonly #droppedFields = new Set<string>();
+  #droppedFields: Set<string> | undefined;
   readonly #ports: InstancePorts;
 
   constructor(hosted: HostedIsland, holder: Holder, random: Random, ports: InstancePorts) {
@@ -149,7 +149,7 @@ export class LiveInstance {
    */
   mount(): void {
     const { hosted, holder, state } = this;
-    const isRestored = this.#restore(holder.saved.get(hosted.name));
+    const isRestored = this.#restore(holder.saved?.get(hosted.name));
     let result: unknown;
     const engine = new IslandInstance(hosted.program, state, {
       report: ({ error, place, text }) =>
@@ -254,8 +254,9 @@ export class LiveInstance {
 
   #stateOptions(classes: StateClasses): StateOptions {
     const dropped = (field: string, reason: string) => {
-      if (this.#droppedFields.has(field)) return;
-      this.#droppedFields.add(field);
+      const known = this.#droppedFields ??= new Set();
+      if (known.has(field)) return;
+      known.add(field);
       this.#ports.failed(new TypeError(`Cannot keep "${field}": ${reason}`), "saved state");
     };
     return { classes, isApart, dropped };

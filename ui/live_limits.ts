@@ -8,6 +8,8 @@ export const TARGETS_MAX = 64;
 export const URL_UNITS_MAX = 2_048;
 /** Arguments of a method that is called by its name. */
 export const CALL_ARGS_MAX = 16;
+/** Bytes of what such a method returns, as JSON. */
+export const RESULT_BYTES_MAX = 256 * 1024;
 /** Messages that a connection may send a second, over some time. */
 export const EVENTS_PER_SECOND = 200;
 /** Messages that a connection may send at once after a pause. */
@@ -46,6 +48,10 @@ export const PAGE_WAIT_MS = 60_000;
 export const SAVE_MS = 50;
 /** Saving may take this part of the time. */
 export const SAVE_TIME_PART = 1 / 50;
+/** Large state is saved less often: for each millisecond between two saves it may have so many bytes. */
+export const SAVE_BYTES_PER_MS = 1024;
+/** However large it is, it is saved this often, in milliseconds. */
+export const SAVE_REST_MS_MAX = 60_000;
 /** Bytes of one holder's saved state; more is not saved. */
 export const SAVED_BYTES_MAX = 1024 * 1024;
 /** How long saved state of a tab is kept, in milliseconds: its server may be down meanwhile. */

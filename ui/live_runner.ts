@@ -4,10 +4,15 @@
  * Whatever goes wrong is told to the page that caused it, and reported; it costs nobody else anything.
  */
 import { asRejection, DriftlessError } from "../core/errors.ts";
-import type { Json } from "../core/json.ts";
+import { type Json, utf8Length } from "../core/json.ts";
 import type { IslandInstance } from "./island_instance.ts";
 import { has, type LiveInstance } from "./live_instance.ts";
-import { BROADCAST_DEPTH_MAX, HANDLER_WARN_MS, HANDLERS_PENDING_MAX } from "./live_limits.ts";
+import {
+  BROADCAST_DEPTH_MAX,
+  HANDLER_WARN_MS,
+  HANDLERS_PENDING_MAX,
+  RESULT_BYTES_MAX,
+} from "./live_limits.ts";
 import { SharedState } from "./live_shared.ts";
 import type { LiveView } from "./live_view.ts";
 
@@ -49,9 +54,10 @@ export class LiveRunner {
   /**
    * Runs a handler for a page, and tells everyone what changed. Says whether it went well so far.
    *
+   * @param call the number of a method that a script calls; it is told what that returns, when it has
    * @throws {DriftlessError} `rate_limited` when too many handlers of the page have not ended
    */
-  handle(view: LiveView, work: (engine: IslandInstance) => unknown): boolean {
+  handle(view: LiveView, work: (engine: IslandInstance) => unknown, call = 0): boolean {
     const { instance, session } = view;
     if (session.pending >= HANDLERS_PENDING_MAX) {
       throw new DriftlessError(
@@ -59,9 +65,21 @@ export class LiveRunner {
         `Cannot begin more: ${HANDLERS_PENDING_MAX} handlers have not ended`,
       );
     }
-    return this.#run(view, instance, () => work(instance.engine), (result) => {
+    const returned = (value: unknown) => {
+      if (call > 0) this.say(view, view.answerTo(call, resultText(value)));
+    };
+    const run = () => {
+      const result = work(instance.engine);
+      if (!(result instanceof Promise)) returned(result);
+      return result;
+    };
+    return this.#run({ view, call }, instance, run, (result) => {
       session.pending++;
-      result.catch((error) => this.failed(view, error)).finally(() => session.pending--);
+      result.then((value) => {
+        // First what it changed.
+        if (call > 0) this.flush(view);
+        returned(value);
+      }).catch((error) => this.failed(view, error, call)).finally(() => session.pending--);
     });
   }
 
@@ -73,7 +91,7 @@ export class LiveRunner {
     args: readonly Json[] = [],
   ): void {
     if (!has(instance, name)) return;
-    this.#run(view, instance, () => instance.engine.call(name, args), (result) => {
+    this.#run({ view, call: 0 }, instance, () => instance.engine.call(name, args), (result) => {
       result.catch((error) => this.failed(view, error));
     });
   }
@@ -147,9 +165,9 @@ export class LiveRunner {
   }
 
   /** An error of the author's code: the page that caused it is told. */
-  failed(view: LiveView | null, error: unknown): void {
+  failed(view: LiveView | null, error: unknown, call = 0): void {
     const known = this.publicError(error, `island ${view?.instance.hosted.name ?? "of nobody"}`);
-    if (view !== null && !view.isClosed) view.session.fail(view.target, known);
+    if (view !== null && !view.isClosed) view.session.fail(view.target, known, call);
   }
 
   /** What a page may know of an error; the rest is reported. */
@@ -162,7 +180,7 @@ export class LiveRunner {
 
   /** Runs code of the author; says whether it went well. `waits` is told when it has not ended. */
   #run(
-    view: LiveView | null,
+    { view, call }: { readonly view: LiveView | null; readonly call: number },
     instance: LiveInstance,
     work: () => unknown,
     waits: (result: Promise<unknown>) => void,
@@ -177,7 +195,7 @@ export class LiveRunner {
       if (result instanceof Promise) waits(result);
     } catch (error) {
       isDone = false;
-      this.failed(view, error);
+      this.failed(view, error, call);
     } finally {
       this.#caller = caller;
       this.#depth--;
@@ -201,4 +219,23 @@ export class LiveRunner {
       return false;
     }
   }
+}
+
+/**
+ * What a method returned, for the script that called it.
+ *
+ * @throws {DriftlessError} `rejected`, `too_large`
+ */
+function resultText(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? "";
+  } catch (cause) {
+    const problem = "Cannot return the result of the method: it is no JSON";
+    throw new DriftlessError("rejected", problem, { cause });
+  }
+  const bytes = utf8Length(text);
+  if (bytes <= RESULT_BYTES_MAX) return text;
+  const problem = `Cannot return more than ${RESULT_BYTES_MAX} bytes: the result has ${bytes}`;
+  throw new DriftlessError("too_large", problem);
 }

@@ -9,7 +9,7 @@
 import type { Principal } from "../core/app.ts";
 import { DriftlessError, type ErrorCode } from "../core/errors.ts";
 import { isJsonObject, type Json, parseJson } from "../core/json.ts";
-import { LiveCalls } from "./live_calls.ts";
+import type { LiveCalls } from "./live_calls.ts";
 import type { LiveHost } from "./live_host.ts";
 import {
   CALL_ARGS_MAX,
@@ -36,20 +36,25 @@ const MOVES: ReadonlySet<string> = new Set([
   "touchmove",
 ]);
 
+/** Shared, and so never written to. */
+const NOTHING: UiRequest[] = [];
+
 type Kind<K> = UiRequest & { readonly kind: K };
 
 /** The runtime's half of one connection. */
 export class LiveUiSession {
   readonly principal: Principal | null;
-  readonly calls = new LiveCalls();
+  /** The page's functions that were called; none until one is. */
+  calls: LiveCalls | undefined;
   readonly views = new Map<number, LiveView>();
   /** Handlers that have not ended. */
   pending = 0;
   readonly #host: LiveHost;
   readonly #connection: UiConnection;
   /** Views that have something to tell once the connection is ready. */
-  readonly #behind = new Set<LiveView>();
-  #waiting: UiRequest[] = [];
+  #behind: Set<LiveView> | undefined;
+  /** Messages that wait for their turn; none while they have it at once. */
+  #waiting: UiRequest[] = NOTHING;
   #tokens = EVENTS_BURST;
   #tokensAt: number;
   #excess = 0;
@@ -76,7 +81,8 @@ export class LiveUiSession {
   received(body: Uint8Array): void {
     if (this.#isClosed) return;
     const message = decodeUiMessage(body);
-    this.#guarded(message.target, () => {
+    const call = message.name === "" ? 0 : message.input;
+    this.#guarded(message.target, call, () => {
       const request = uiRequest(message);
       const isFirst = !this.#isPaused && this.#waiting.length === 0;
       if (isFirst && this.#takeToken()) this.#handle(request);
@@ -86,8 +92,8 @@ export class LiveUiSession {
 
   /** The connection is ready for more. */
   drained(): void {
-    const behind = [...this.#behind];
-    this.#behind.clear();
+    const behind = this.#behind ?? [];
+    this.#behind = undefined;
     for (const view of behind) this.#host.runner.deliver(view);
   }
 
@@ -95,10 +101,10 @@ export class LiveUiSession {
   closed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#waiting = [];
-    this.#behind.clear();
+    this.#waiting = NOTHING;
+    this.#behind = undefined;
     for (const view of [...this.views.values()]) this.#host.closeView(view);
-    this.calls.close();
+    this.calls?.close();
     this.#host.left(this);
   }
 
@@ -115,7 +121,7 @@ export class LiveUiSession {
   turn(): number {
     while (!this.#isPaused && this.#waiting.length > 0 && this.#takeToken()) {
       const request = this.#waiting.shift() as UiRequest;
-      this.#guarded("target" in request ? request.target : 0, () => this.#handle(request));
+      this.#guarded(targetOf(request), callOf(request), () => this.#handle(request));
     }
     return this.#waiting.length > 0 && !this.#isPaused
       ? Math.ceil(1000 / EVENTS_PER_SECOND)
@@ -139,21 +145,25 @@ export class LiveUiSession {
 
   /** The view has something to tell when the connection is ready. */
   wait(view: LiveView): void {
-    this.#behind.add(view);
+    (this.#behind ??= new Set()).add(view);
   }
 
-  /** Tells the page what went wrong; that is an answer, where it waits for one. */
-  fail(target: number, { code, message: error }: DriftlessError): void {
-    const ack = this.views.get(target)?.answer() ?? 0;
-    this.send(writeUiMessage({ target, code, error, ack }));
+  /**
+   * Tells the page what went wrong; that is an answer, where it waits for one: to the call of this number,
+   * or to what it did last.
+   */
+  fail(target: number, { code, message: error }: DriftlessError, call = 0): void {
+    const view = this.views.get(target);
+    const ack = (call > 0 ? view?.ack : view?.answer()) ?? 0;
+    this.send(writeUiMessage({ target, code, error, ack, call }));
   }
 
-  #guarded(target: number, work: () => void): void {
+  #guarded(target: number, call: number, work: () => void): void {
     try {
       work();
     } catch (error) {
       const known = this.#host.runner.publicError(error, "message of a page");
-      this.fail(target, known);
+      this.fail(target, known, call);
       if (++this.#nonsense > NONSENSE_MAX) this.#cut("malformed");
     }
   }
@@ -179,14 +189,12 @@ export class LiveUiSession {
     if (last !== undefined && this.#replaces(last, request)) {
       this.#waiting[this.#waiting.length - 1] = request;
     } else if (this.#waiting.length < EVENTS_WAITING_MAX) {
+      if (this.#waiting === NOTHING) this.#waiting = [];
       this.#waiting.push(request);
     } else {
-      if (this.#excess++ === 0) {
-        const target = "target" in request ? request.target : 0;
-        this.fail(
-          target,
-          new DriftlessError("rate_limited", "Cannot take so many events a second"),
-        );
+      const call = callOf(request);
+      if (this.#excess++ === 0 || call > 0) {
+        this.fail(targetOf(request), tooMany(), call);
       }
       if (this.#excess > EXCESS_MAX) this.#cut("rate_limited");
       return;
@@ -210,7 +218,7 @@ export class LiveUiSession {
       case "open":
         return this.#open(request);
       case "result":
-        return this.calls.answered(request.call, request.data, request.error);
+        return this.calls?.answered(request.call, request.data, request.error);
     }
     const view = this.views.get(request.target);
     if (request.kind === "close") {
@@ -252,7 +260,7 @@ export class LiveUiSession {
       if (!this.#isPaused) return open(error);
       this.#isPaused = false;
       if (this.#isClosed) return;
-      this.#guarded(request.target, () => open(error));
+      this.#guarded(request.target, 0, () => open(error));
       this.#host.soon(this);
     });
     this.#isPaused = !isHere;
@@ -311,7 +319,7 @@ export class LiveUiSession {
   }
 
   #method(view: LiveView, { name, input, data }: Kind<"method">): void {
-    if (!this.#isNew(view, input)) return;
+    if (input > 0 && !view.takeInput(input)) return;
     const args = data ?? [];
     if (!Array.isArray(args) || args.length > CALL_ARGS_MAX) {
       throw invalid(`its arguments are a list of up to ${CALL_ARGS_MAX}`);
@@ -319,7 +327,7 @@ export class LiveUiSession {
     if (!view.instance.hosted.exports.has(name)) {
       throw new DriftlessError("forbidden", "You may not call this method");
     }
-    this.#host.runner.handle(view, (engine) => engine.call(name, args));
+    this.#host.runner.handle(view, (engine) => engine.call(name, args), input);
   }
 
   /** Whether an event has not come before; one with a number is answered. */
@@ -352,8 +360,21 @@ function canSay({ input }: Slot & { readonly kind: "bind" }, value: string): boo
   return Array.isArray(list) && list.every((one) => typeof one === "string");
 }
 
+function targetOf(request: UiRequest): number {
+  return "target" in request ? request.target : 0;
+}
+
+/** The number of a call that a script of the page waits for; 0 of anything else. */
+function callOf(request: UiRequest): number {
+  return request.kind === "method" ? request.input : 0;
+}
+
 function isIndex(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function tooMany(): DriftlessError {
+  return new DriftlessError("rate_limited", "Cannot take so many events a second");
 }
 
 function invalid(reason: string): DriftlessError {

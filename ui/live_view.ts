@@ -39,7 +39,7 @@ export class LiveView {
   /** The patch that the tab was told last. */
   #seq = NOWHERE;
   /** What was typed since, by instance and slot. */
-  readonly #typed = new Map<string, Typed>();
+  #typed: Map<string, Typed> | undefined;
   /** Whether the tab waits for an answer, whatever it is. */
   #isAsked = false;
   #isClosed = false;
@@ -69,13 +69,13 @@ export class LiveView {
 
   /** The last input that was taken. */
   get ack(): number {
-    return this.tab.acks.get(this.#ackKey) ?? 0;
+    return this.tab.acks?.get(this.#ackKey) ?? 0;
   }
 
   /** Notes an input of this number; returns whether it is new. */
   takeInput(input: number): boolean {
     if (input <= this.ack) return false;
-    const { acks } = this.tab;
+    const acks = this.tab.acks ??= new Map();
     // Re-inserted, so that the first is the one that was not used for longest.
     acks.delete(this.#ackKey);
     acks.set(this.#ackKey, input);
@@ -88,7 +88,7 @@ export class LiveView {
   /** The tab shows this now, whatever the state says. */
   typed(instance: number, slot: number, value: string): void {
     // A tab that types and does not read: it is told the values once more, then.
-    if (this.#typed.size >= TYPED_MAX) this.#typed.clear();
+    if (this.#typed === undefined || this.#typed.size >= TYPED_MAX) this.#typed = new Map();
     const typed = { instance, slot, value };
     this.#typed.set(keyOf(typed), typed);
   }
@@ -103,6 +103,12 @@ export class LiveView {
     if (!this.#isAsked) return 0;
     this.#isAsked = false;
     return this.ack;
+  }
+
+  /** What tells a script of the page the result of its call, as JSON; empty for none. */
+  answerTo(call: number, args: string): () => void {
+    const { target } = this;
+    return () => this.session.send(writeUiMessage({ target, call, args, ack: this.ack }));
   }
 
   /** The page's own markup is right, as of this patch. */
@@ -120,7 +126,7 @@ export class LiveView {
     this.#correct();
     const entries = instance.after(this.#seq);
     if (entries === null) return this.#init();
-    const isPlain = entries.length === 1 && this.#typed.size === 0;
+    const isPlain = entries.length === 1 && this.#typed === undefined;
     const newest = isPlain ? NO_PLACES : placesOf(entries);
     entries.forEach((entry, index) => {
       const { bound, ops } = entry.patch;
@@ -135,7 +141,7 @@ export class LiveView {
     });
     if (entries.length === 0 && this.#isAsked) this.#send(undefined, this.ack, []);
     this.#seq = instance.seq;
-    this.#typed.clear();
+    this.#typed = undefined;
     this.#isAsked = false;
   }
 
@@ -162,7 +168,7 @@ export class LiveView {
     const { html, numbers, ops, texts } = instance.snapshot();
     const session = instance.token(tab);
     this.#seq = seq;
-    this.#typed.clear();
+    this.#typed = undefined;
     this.#isAsked = false;
     const table = hash === this.table ? "" : hash;
     this.table = hash;
@@ -175,7 +181,7 @@ export class LiveView {
    * into the log, so that a tab which does not get it hears of it when it comes back.
    */
   #correct(): void {
-    if (this.#typed.size === 0) return;
+    if (this.#typed === undefined) return;
     const { instance } = this;
     const entries = instance.after(this.#seq);
     if (entries === null) return;
@@ -191,7 +197,7 @@ export class LiveView {
 
   /** Whether what was typed into an input is what it should show. */
   #shows(place: Place): boolean {
-    const typed = this.#typed.get(keyOf(place));
+    const typed = this.#typed?.get(keyOf(place));
     return typed !== undefined &&
       this.instance.engine.agrees(typed.instance, typed.slot, typed.value);
   }

@@ -56,7 +56,7 @@ export interface HandlerCall {
 /** A place that a bound input writes to: a field, an element of a list or map, a field of either. */
 export interface Target extends Expression {
   /** Writes the value; the kind of what is there now decides how text is read. */
-  assign(scope: Scope, value: unknown): void;
+  assign(scope: Scope, value: unknown, input?: InputKind): void;
 }
 
 /** From a block's element down: the index of the child at each step. */
@@ -64,6 +64,9 @@ export type Path = readonly number[];
 
 /** Where a browser listens for an event. */
 export type EventTarget = "self" | "window" | "document";
+
+/** Keys that change what others mean. */
+export type HeldKey = "alt" | "ctrl" | "meta" | "shift";
 
 /** What an event does besides calling its handler, and when it is passed over. */
 export interface EventModifiers {
@@ -78,6 +81,8 @@ export interface EventModifiers {
   readonly debounce?: number;
   /** Only these keys, as `KeyboardEvent.key` names them. */
   readonly keys?: readonly string[];
+  /** Only while all these keys are held, by the event's property without `Key`; others may be as well. */
+  readonly held?: readonly HeldKey[];
 }
 
 /** How a bound input shows and reads its value. */

@@ -8,7 +8,7 @@
 import { EVENT_FIELDS, EVENTS, KEY_CODE, KEYS } from "./event_names.ts";
 import { ANY } from "./expression_shape.ts";
 import { isVariableName, parseExpression, type SyntaxNode } from "./expression_syntax.ts";
-import type { ClientCommand, EventModifiers, EventTarget, Path, Slot } from "./program.ts";
+import type { ClientCommand, EventModifiers, EventTarget, HeldKey, Path, Slot } from "./program.ts";
 import { nearestName, TemplateError } from "./template_error.ts";
 import { type ExpressionCompiler, type Names, withVariables } from "./template_names.ts";
 import { sliceOf, type SourceText } from "./template_source.ts";
@@ -39,6 +39,11 @@ const GIVEN: Readonly<Record<string, readonly string[]>> = {
   scroll: ["scrollTop", "scrollHeight", "clientHeight"],
   wheel: ["deltaY"],
 };
+
+/** Events that tell which keys are held, and those keys. */
+const HELD_EVENTS =
+  /^(?:aux|dbl)?click$|^contextmenu$|^wheel$|^drop$|^(?:key|mouse|pointer|touch|drag)[a-z]+$/;
+const HELD_KEYS: readonly string[] = ["ctrl", "shift", "alt", "meta"];
 
 const COMMANDS: ReadonlyMap<string, number> = new Map([
   ["show", 0],
@@ -150,7 +155,10 @@ function modifiersOf(
 ): EventModifiers {
   const modifiers: { -readonly [name in keyof EventModifiers]: EventModifiers[name] } = {};
   const keys: string[] = [];
-  const names = ["prevent", "stop", "once", "self", "throttle", "debounce"];
+  const held: HeldKey[] = [];
+  const isHeldTold = HELD_EVENTS.test(event);
+  const plain = ["prevent", "stop", "once", "self", "throttle", "debounce"];
+  const names = isHeldTold ? [...plain, ...HELD_KEYS] : plain;
   for (const written of dotted.split(".").slice(1)) {
     const lower = written.toLowerCase();
     const wait = /^(throttle|debounce)\((\d+)(?:ms)?\)$/.exec(lower);
@@ -164,6 +172,8 @@ function modifiersOf(
       throw problem(`.${lower} needs its milliseconds, as in .${lower}(200)`);
     } else if (lower === "prevent" || lower === "stop" || lower === "once" || lower === "self") {
       modifiers[lower] = true;
+    } else if (isHeldTold && HELD_KEYS.includes(lower)) {
+      held.push(lower as HeldKey);
     } else {
       const key = event.startsWith("key") ? keyOf(written) : null;
       if (key === null) {
@@ -173,7 +183,11 @@ function modifiersOf(
       keys.push(key);
     }
   }
-  return keys.length > 0 ? { ...modifiers, keys } : modifiers;
+  return {
+    ...modifiers,
+    ...(keys.length > 0 ? { keys } : {}),
+    ...(held.length > 0 ? { held } : {}),
+  };
 }
 
 /** The key as browsers name it; null if there is none. */

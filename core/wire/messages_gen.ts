@@ -66,6 +66,7 @@ export const Subscribe: MessageKind<Subscribe> = /* @__PURE__ */ message({
 });
 
 export interface Unsubscribe {
+  /** Without one the client is gone, and its channel ends; the connection may go on for others. */
   readonly topic: string;
 }
 

@@ -19,7 +19,9 @@ export interface ServerMessage {
   readonly table: string;
   readonly session: string;
   readonly html: string;
-  /** JSCALL: which call (0 wants no result), the function, and its arguments as a JSON list. */
+  /** JSCALL: which call (0 wants no result), the function, and its arguments as a JSON list. PATCH: the
+   * number of the METHOD with a name that this answers, and in `args` what that returned, as JSON; empty
+   * for nothing. It comes after the patches of what the method changed. */
   readonly call: number;
   readonly name: string;
   readonly args: string;
@@ -62,8 +64,9 @@ export interface BrowserMessage {
   readonly instance: number;
   readonly slot: number;
   /** INPUT: its number, which counts the inputs of one target from 1, and the value. A METHOD with a
-   * number of the same count is answered with an ack. What was not taken is sent again with new numbers
-   * after an INIT, and nothing else between the request for it and that. */
+   * number of the same count is answered with an ack, or with its result where it has a name. What was
+   * not taken is sent again with new numbers after an INIT, and nothing else between the request for it
+   * and that. */
   readonly input: number;
   readonly value: string;
   /** METHOD: the fields of the event that the slot wants, or where from something was dragged, as JSON.

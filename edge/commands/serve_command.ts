@@ -24,9 +24,13 @@ import {
 } from "./command.ts";
 import { stopSignal } from "./interruption.ts";
 import { type MountOption, mountOption, withMounts } from "./serve_mounts.ts";
+import { phoneLines, phoneOrigin, QR } from "./serve_qr.ts";
 
 /** How long an edited app waits for the requests of the old one, in milliseconds. */
 const FOLLOW_MS_MAX = 300;
+
+/** Extensions of browsers; their schemes are none that `URL` has origins for. */
+const EXTENSION_ORIGIN = /^[a-z]+(?:-[a-z]+)*-extension:\/\/[a-z0-9-]+$/;
 
 /** The server. */
 export const serveCommand: Command = {
@@ -59,6 +63,7 @@ SIGINT and SIGTERM end the server: requests are finished, the data file is close
       isRepeated: true,
     },
     watch: { help: "follow edits of the app and its pages, for development" },
+    qr: QR,
     log: { value: "LEVEL", help: "error, info or debug", initial: "info" },
     data: DATA,
     "sqlite-driver": DRIVER,
@@ -86,6 +91,9 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   if (file === undefined && values.has("static")) {
     throw new UsageError("Cannot use --static without an app file");
   }
+  const phone = values.has("qr")
+    ? phoneOrigin(settings.hostname, settings.origins ?? [])
+    : undefined;
   const mounts = values.list("wasm").map(mountOption);
   const app = await withMounts(
     file === undefined ? program.demo.app : await loadApp(file),
@@ -102,7 +110,7 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   }
   surviveApp(log);
   const serving = { server: await serve({ ...settings, app }), app };
-  greet(serving, { program, data: settings.data, folder, isWatched, mounts });
+  greet(serving, { program, data: settings.data, folder, isWatched, mounts, phone });
   const watching = isWatched && file !== undefined
     ? watchAll(serving, settings, { app: file, folder, mounts }, () => {
       edition.number++;
@@ -149,9 +157,10 @@ function greet(
     readonly folder: string | undefined;
     readonly isWatched: boolean;
     readonly mounts: readonly MountOption[];
+    readonly phone: string | undefined;
   },
 ): void {
-  const { program, data, folder, isWatched, mounts } = about;
+  const { program, data, folder, isWatched, mounts, phone } = about;
   const lines = [
     `driftless ${program.version} serves "${app.name}" at ${server.url}`,
     `  data   ${data}`,
@@ -164,6 +173,7 @@ function greet(
         "set DRIFTLESS_SECRET for users",
       ]
       : []),
+    ...(phone === undefined ? [] : phoneLines(phone, server.url)),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 }
@@ -259,6 +269,7 @@ function surviveApp(log: Log): void {
 }
 
 function checkOrigin(text: string): string {
+  if (EXTENSION_ORIGIN.test(text)) return text;
   const origin = URL.canParse(text) ? new URL(text).origin : "null";
   if (origin !== text || origin === "null") {
     throw new UsageError(`Cannot use --origin ${text}: write it like https://app.example`);

@@ -66,12 +66,37 @@ eventTest(
 
 eventTest(
   "bridge sends the keys that are asked for, and what is asked of them",
-  `<div><input g-keydown.enter="say('enter')" g-keydown="Escape:say('esc');KeyA:say(event.key, event.code)"
-    g-keydown.ctrl="say('ctrl')"></div>`.replace(` g-keydown.ctrl="say('ctrl')"`, ""),
+  `<div><input g-keydown.enter="say('enter')" g-keydown="Escape:say('esc');KeyA:say(event.key, event.code)"></div>`,
   async (page, log) => {
     await page.focus("input");
     for (const key of ["b", "Enter", "a", "Shift+A", "Escape"]) await page.keyboard.press(key);
     await said(log, ['"enter"', '"a" "KeyA"', '"A" "KeyA"', '"esc"']);
+  },
+);
+
+eventTest(
+  "bridge minds which keys are held, and no others",
+  `<div><button g-click.ctrl="say('ctrl')" g-click.shift.alt="say('both')">b</button>
+    <input g-keydown.ctrl.k.prevent="say('search')" g-keydown.meta="say('meta', event.key)"></div>`,
+  async (page, log) => {
+    await page.click("button");
+    await page.click("button", { modifiers: ["Control"] });
+    await page.click("button", { modifiers: ["Shift"] });
+    await page.click("button", { modifiers: ["Shift", "Alt"] });
+    await page.click("button", { modifiers: ["Control", "Shift", "Alt"] });
+    await page.focus("input");
+    for (const key of ["k", "Control+k", "Control+Shift+j", "Meta+x"]) {
+      await page.keyboard.press(key);
+    }
+    await said(log, [
+      '"ctrl"',
+      '"both"',
+      '"ctrl"',
+      '"both"',
+      '"search"',
+      '"meta" "Meta"',
+      '"meta" "x"',
+    ]);
   },
 );
 

@@ -12,6 +12,10 @@ class Counter {
   add(by = 1): void {
     this.count += by;
   }
+  next(by: number): unknown {
+    this.count += by;
+    return { count: this.count };
+  }
   toggle(): void {
     this.isOpen = !this.isOpen;
   }
@@ -109,6 +113,16 @@ bridgeTest("bridge calls methods and is called, by name", {
     await live.call("counter", "add", 5);
   });
   assertEquals((view.state as Counter).count, 5);
+  const results = await page.evaluate(async () => {
+    const { live } = globalThis.driftless;
+    const both = [live.call("counter", "next", 1), live.call("counter", "next", 2)];
+    const failed = await live.call("counter", "fail").then(
+      () => null,
+      (error: Error & { code: string }) => [error.code, error.message],
+    );
+    return [...await Promise.all(both), await live.call("counter", "add", 0) ?? "nothing", failed];
+  });
+  assertEquals(results, [{ count: 6 }, { count: 8 }, "nothing", ["failed", "Error: It failed"]]);
   stage.callPage(view, 1, "double", [21]);
   stage.callPage(view, 2, "later", []);
   stage.callPage(view, 3, "constructor", []);

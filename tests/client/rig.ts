@@ -145,7 +145,11 @@ export class RigServer implements AsyncDisposable {
               this.#sockets.delete(socket);
               handlers.closed(code);
             };
-            return { ...handlers, closed };
+            return {
+              message: (bytes) => handlers.message(bytes),
+              drained: () => handlers.drained?.(),
+              closed,
+            };
           },
         };
       },

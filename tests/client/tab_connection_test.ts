@@ -202,7 +202,7 @@ Deno.test("the channel of a tab that left is put to rest, and its leader hears o
   await eventually(() => ends.heard, ["1 hello", "1 epoch e"]);
   b.connection.close();
   await until(() => a.log.at(-1) === "left");
-  await eventually(() => ends.heard.slice(2), ["1 hello", "1 epoch -"]);
+  await eventually(() => ends.heard.slice(2), ["1 unsubscribe"]);
   using c = await Tab.open("rest", ends);
   await c.connection.roundTrip();
   assertEquals(c.log.at(-1), "pong 2");

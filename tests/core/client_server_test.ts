@@ -5,7 +5,7 @@ import { LOG_AGE_MS_MAX } from "../../core/limits.ts";
 import { CommitPoke } from "../../core/poke.ts";
 import { PresenceRooms } from "../../core/presence.ts";
 import { LiveSession } from "../../core/session.ts";
-import { decodeDown, encodeUp } from "../../core/wire/messages.ts";
+import { decodeDown, decodeUp, encodeUp } from "../../core/wire/messages.ts";
 import { ClientRig } from "./client_rig.ts";
 import { ann, ManualClock, ServerRig } from "./server_rig.ts";
 
@@ -26,7 +26,6 @@ class Connection {
         send: (bytes) => this.down.push(bytes),
         publish: () => {},
         joined: () => {},
-        ui: () => {},
         isReady: () => true,
         spend: () => 0,
         push: (channel, mutations) => {
@@ -108,7 +107,9 @@ class World {
 
   deliverUp(device: Device): void {
     const frame = device.connection?.up.shift();
-    if (frame !== undefined) device.connection?.session.received(frame);
+    if (frame === undefined) return;
+    const { channel, message } = decodeUp(frame);
+    device.connection?.session.received(channel, message);
   }
 
   deliverDown(device: Device): void {

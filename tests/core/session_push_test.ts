@@ -219,6 +219,20 @@ Deno.test("a channel follows topics up to the limit and is refused one more [S11
   assertEquals(session.say({ kind: "subscribe", topic: "one more" }), []);
 });
 
+Deno.test("a channel ends when its client unsubscribes from no topic, and others go on", () => {
+  const session = new SessionRig(new ServerRig());
+  assertEquals(session.say({ kind: "unsubscribe", topic: "" }), []);
+  session.hello();
+  session.say({ kind: "subscribe", topic: "t" });
+  session.say({ kind: "unsubscribe", topic: "" });
+  assertEquals([...session.session.scopes()], []);
+  session.session.published("home", "t", "1");
+  assertEquals(session.heard(), []);
+  assertFailure(session.say({ kind: "subscribe", topic: "t" }), "invalid_mutation", "hello first");
+  session.hello();
+  assertEquals(session.session.scopes().size, 1);
+});
+
 Deno.test("topics are names", () => {
   const session = new SessionRig(new ServerRig());
   session.hello();

@@ -8,6 +8,7 @@ import { LiveSession } from "../../core/session.ts";
 import type { Settle } from "../../core/session_ports.ts";
 import {
   decodeDown,
+  decodeUp,
   type DownMessage,
   encodeUp,
   PROTOCOL_VERSION,
@@ -29,8 +30,6 @@ export class SessionRig {
     [];
   readonly published: Published[] = [];
   readonly joined: string[] = [];
-  /** Bodies of the live UI that came. */
-  readonly bodies: Uint8Array[] = [];
   /** Whether what was sent has left. */
   isReady = true;
   /** What exchanges cost, and how long to wait, in milliseconds. */
@@ -54,7 +53,6 @@ export class SessionRig {
         push: (channel, mutations) => this.pushed.push({ channel, mutations }),
         publish: (scope, topic, data) => this.published.push({ scope, topic, data }),
         joined: (scope) => this.joined.push(scope),
-        ui: (body) => void this.bodies.push(body),
         isReady: () => this.isReady,
         spend: (work) => this.spend(work),
       },
@@ -63,7 +61,8 @@ export class SessionRig {
 
   /** Says something, and takes what the session answers. */
   say(message: UpMessage, channel = 0): readonly DownMessage[] {
-    this.session.received(encodeUp(channel, message));
+    const up = decodeUp(encodeUp(channel, message));
+    this.session.received(up.channel, up.message);
     return this.heard(channel);
   }
 

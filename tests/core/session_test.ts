@@ -1,7 +1,6 @@
 /** The server's half of a live connection: channels, catching up, pokes and topics. */
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { defineApp } from "../../core/app.ts";
-import { DriftlessError } from "../../core/errors.ts";
 import { LOG_AGE_MS_MAX, NAME_UNITS_MAX } from "../../core/limits.ts";
 import { CommitPoke } from "../../core/poke.ts";
 import { CATCH_UP_CHANGES_MAX, CHANNELS_MAX, FIRST_CHANGES_MAX } from "../../core/session.ts";
@@ -26,13 +25,6 @@ Deno.test("hello is welcomed with where the server stands", () => {
   });
   assertEquals(rest, []);
   assertEquals([session.joined, [...session.session.scopes()]], [["home"], ["home"]]);
-});
-
-Deno.test("messages of the live UI are handed on, before any hello, and make no channel", () => {
-  const session = new SessionRig(new ServerRig());
-  const body = new Uint8Array([1, 2, 3]);
-  assertEquals(session.say({ kind: "ui", body }, 7), []);
-  assertEquals([session.bodies, [...session.session.scopes()]], [[body], []]);
 });
 
 Deno.test("a client that is behind is caught up page by page, at its own pace [S4]", () => {
@@ -319,12 +311,6 @@ Deno.test("recheck closes the channels of scopes that one may no longer read [S8
   assertFailure(session.heard(), "forbidden");
   assertEquals([...session.session.scopes()], ["away"]);
   assertEquals(session.commit(rig, new Author("other").note("a")), []);
-});
-
-Deno.test("bytes that are no message are the caller's end [S15]", () => {
-  const { session } = new SessionRig(new ServerRig());
-  const error = assertThrows(() => session.received(new Uint8Array([255])), DriftlessError);
-  assertStrictEquals(error.code, "malformed");
 });
 
 Deno.test("a fault of the server is not told as the client's", () => {

@@ -37,6 +37,7 @@ const MISUSED: readonly (readonly [args: string, reason: RegExp])[] = [
   ["serve --sqlite-driver oracle", /--sqlite-driver oracle: give node or db/],
   ["serve --origin app.example", /like https:\/\/app\.example/],
   ["serve --origin https://app.example/", /like https:\/\/app\.example/],
+  ["serve --origin chrome-extension://a/", /like https:\/\/app\.example/],
   ["serve --origin null", /like https:\/\/app\.example/],
   ["import", /Cannot import: name a JSON file/],
   ["import list.json --app app.ts --scope", /--scope/],
@@ -48,6 +49,8 @@ const MISUSED: readonly (readonly [args: string, reason: RegExp])[] = [
   ["token anna --days 3651", /from 1 to 3650/],
   ["token anna --inspect x", /at once/],
   ["doctor --port x", /--port x: give a number/],
+  ["embed", /Cannot embed pages: name an app file/],
+  ["embed app.ts", /Cannot embed pages: give --out FILE/],
 ];
 
 /** Commands that fail, and what the one line on stderr says. */
@@ -55,6 +58,7 @@ const FAILING: readonly (readonly [args: string, reason: RegExp])[] = [
   ["serve --host 0.0.0.0", /Cannot listen on 0\.0\.0\.0 without a secret.*DRIFTLESS_SECRET/],
   ["serve --host ::", /without a secret/],
   ["serve --host 127.0.0.1.evil.example", /without a secret/],
+  ["embed none.ts -o pages.ts", /Cannot embed pages: there is no app file "none\.ts"/],
   ["serve --data none/data.db", /cannot be opened or created.*none\/data\.db/],
   ["serve --data text.db", /not a SQLite database.*text\.db/],
   ["serve none.ts", /Cannot load the app file "none\.ts": there is no such file/],
@@ -114,6 +118,7 @@ Deno.test("the program explains itself", () =>
       "token",
       "doctor",
       "verify",
+      "embed",
       "wasm-limit",
     ];
     for (const word of [...names, "DRIFTLESS_SECRET", "Exit status", "130"]) {
@@ -256,10 +261,16 @@ Deno.test("a server with a secret knows whom its tokens name, on every address",
 Deno.test("an origin that is named is let in", () =>
   inFolder({ "app.ts": TODO_APP }, async (folder) => {
     const origin = "https://app.example";
-    const args = ["app.ts", "--port", "0", "--origin", origin, "--origin", "http://a.b:1"];
+    const others = [
+      "http://a.b:1",
+      "chrome-extension://mnfjkldjomcpaecnjmkb",
+      "moz-extension://5a1d-2",
+    ];
+    const more = [origin, ...others].flatMap((named) => ["--origin", named]);
+    const args = ["app.ts", "--port", "0", ...more];
     const program = await RunningProgram.serve(args, { folder });
     const own = [program.url, `http://localhost:${program.port}`];
-    for (const named of [origin, "http://a.b:1", ...own]) {
+    for (const named of [origin, ...others, ...own]) {
       const response = await fetch(`${program.url}/healthz`, { headers: { origin: named } });
       assertEquals([response.status, response.headers.get("access-control-allow-origin")], [
         200,

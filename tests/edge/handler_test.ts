@@ -396,8 +396,8 @@ Deno.test("a full server refuses further WebSockets and takes them again when on
       const request = new Request(`http://127.0.0.1:8000/_live?ticket=${ticket}`);
       const decision = await doors.handler.upgrade(request, peer);
       if (decision instanceof Response) return decision;
-      const { closed } = decision.accept(new SilentSocket());
-      leave.push(() => closed(1000));
+      const handlers = decision.accept(new SilentSocket());
+      leave.push(() => handlers.closed(1000));
       return undefined;
     };
     for (let i = 0; i < CONNECTIONS_MAX; i++) assertEquals(await connect(`${i % 100}`), undefined);

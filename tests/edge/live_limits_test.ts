@@ -10,7 +10,8 @@ import { decodeDown, type DownMessage, encodeUp } from "../../core/wire/messages
 import { Committer } from "../../edge/committer.ts";
 import type { Identity } from "../../edge/identity.ts";
 import { listenNode } from "../../edge/listen_node.ts";
-import { LIVE_RATE, LiveHub, SILENCE_MS_MAX, SWEEP_MS, UNDECIDED_MAX } from "../../edge/live.ts";
+import { LiveHub, SILENCE_MS_MAX, SWEEP_MS } from "../../edge/live.ts";
+import { LIVE_RATE, UNDECIDED_MAX } from "../../edge/live_connection.ts";
 import { createLog } from "../../edge/log.ts";
 import { OUTBOX_MESSAGES_MAX } from "../../edge/outbox.ts";
 import { countWork, RECONCILE_RATE } from "../../edge/reconcile_rate.ts";

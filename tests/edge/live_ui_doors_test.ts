@@ -9,6 +9,7 @@ import {
 import { join } from "node:path";
 import { LIVE_MESSAGE_BYTES_MAX } from "../../core/limits.ts";
 import { CALLER_CONNECTIONS_MAX, CONNECTIONS_MAX, LiveHub } from "../../edge/live.ts";
+import { UI_CHANNEL } from "../../edge/live_connection.ts";
 import { decodeDown } from "../../core/wire/messages.ts";
 import { ServerMessage } from "../../core/wire/ui_gen.ts";
 import { PAGE_RATE } from "../../edge/live_ui.ts";
@@ -337,7 +338,7 @@ Deno.test("an app without islands says so", () =>
   withListeningDoors({}, async (doors) => {
     const peer = await IslandPeer.open(doors.port);
     peer.show(1, "counter");
-    const failure = await peer.peer.hear("failure");
+    const failure = await peer.peer.hear("failure", UI_CHANNEL);
     assertEquals(failure.code, "not_found");
     await peer.close();
     await assertRefused(await doors.post("/_live/upload", ""), 404, "not_found");
@@ -381,17 +382,17 @@ Deno.test("a caller has its share of the connections, and no more", () => {
   assertEquals(CALLER_CONNECTIONS_MAX * 2, CONNECTIONS_MAX);
   const ends = Array.from(
     { length: CALLER_CONNECTIONS_MAX - 1 },
-    () => hub.accept(socket("10.0.0.1"), identity("")).closed,
+    () => hub.accept(socket("10.0.0.1"), identity("")),
   );
   assertEquals(hub.hasRoomFor(identity(""), "10.0.0.1"), true);
-  ends.push(hub.accept(socket("10.0.0.1"), identity("")).closed);
+  ends.push(hub.accept(socket("10.0.0.1"), identity("")));
   assertEquals(hub.hasRoomFor(identity(""), "10.0.0.1"), false);
   assertEquals(hub.hasRoomFor(identity(""), "10.0.0.2"), true);
   assertEquals(hub.hasRoomFor(identity("ada"), "10.0.0.1"), true);
-  ends[0]?.(1000);
-  ends[0]?.(1000);
+  ends[0]?.closed(1000);
+  ends[0]?.closed(1000);
   assertEquals(hub.hasRoomFor(identity(""), "10.0.0.1"), true);
-  for (const end of ends) end(1000);
+  for (const end of ends) end.closed(1000);
   assertEquals(hub.size, 0);
   hub.close();
 });

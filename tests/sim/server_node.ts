@@ -13,6 +13,7 @@ import { CommitPoke } from "../../core/poke.ts";
 import { type MutationResult, type PushOutcome, SyncServer } from "../../core/server.ts";
 import { PresenceRooms } from "../../core/presence.ts";
 import { LiveSession } from "../../core/session.ts";
+import { decodeUp } from "../../core/wire/messages.ts";
 import { checkTree } from "./reconcile_checkers.ts";
 import { DREAM, ENTITIES, simulatedApp } from "./simulated_app.ts";
 import { checkLogTime, checkMessageSize, checkStore } from "./checkers.ts";
@@ -122,7 +123,6 @@ export class ServerNode {
           }),
         publish: () => {},
         spend: () => this.#spend(),
-        ui: () => {},
         isReady: () => true,
         joined: () => {},
       },
@@ -143,7 +143,8 @@ export class ServerNode {
       received: (bytes) => {
         if (life !== this.#life) return;
         heardAt = this.#world.now;
-        session.received(bytes);
+        const { channel, message } = decodeUp(bytes);
+        session.received(channel, message);
       },
       closed: () => this.#sessions.delete(link),
     };

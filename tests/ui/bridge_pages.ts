@@ -20,7 +20,7 @@ export interface PageLive {
   connect(options?: object): void;
   mount(element: Element, name?: string, isShadow?: boolean): void;
   unmount(element: Element): void;
-  call(where: Element | string, method: string, ...args: unknown[]): Promise<void>;
+  call(where: Element | string, method: string, ...args: unknown[]): Promise<unknown>;
   register(functions: Record<string, (...args: never[]) => unknown>): void;
   plugin(name: string, plugin: object): void;
 }

@@ -309,13 +309,17 @@ export class BridgeStage implements AsyncDisposable {
       if (kind === INPUT) {
         view.shown.set(`${instance}:${slot}`, value);
         view.instance.input(instance, slot, value);
-      } else if (name !== "") view.instance.call(name, JSON.parse(data));
-      else if (message.url === "") this.#event(view, instance, slot, data);
+      } else if (name !== "") {
+        const result = JSON.stringify(view.instance.call(name, JSON.parse(data))) ?? "";
+        this.flush(view);
+        view.send?.({ call: input, args: result, ack: view.ack });
+      } else if (message.url === "") this.#event(view, instance, slot, data);
     } catch (error) {
-      view.send?.({ code: "failed", error: String(error) });
+      const call = name === "" ? 0 : input;
+      view.send?.({ code: "failed", error: String(error), call });
     }
     const asked = kind === INPUT ? { instance, slot } : undefined;
-    this.flush(view, asked, kind === METHOD && input > 0);
+    this.flush(view, asked, kind === METHOD && input > 0 && name === "");
   }
 
   #event(view: StagedView, instance: number, slot: number, data: string): void {

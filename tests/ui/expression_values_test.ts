@@ -3,7 +3,7 @@ import { compileExpression, environmentOf, targetOf } from "../../ui/expression.
 import { parseExpression } from "../../ui/expression_syntax.ts";
 import { inputShows, isTrue, SHOWN_DEPTH_MAX, shownText } from "../../ui/expression_text.ts";
 import { written } from "../../ui/expression_values.ts";
-import type { Tracker } from "../../ui/program.ts";
+import type { InputKind, Tracker } from "../../ui/program.ts";
 import { classMember, classMembers } from "../../ui/properties.ts";
 import { TemplateError } from "../../ui/template_error.ts";
 import { plainSource } from "../../ui/template_source.ts";
@@ -266,6 +266,34 @@ Deno.test("an input writes a field, an item, an entry, a field of either, or a s
     7,
   ]);
   assertEquals([state.map.get("k"), state.map.get("later")], ["v", "w"]);
+});
+
+Deno.test("what is cleared is null where an input of numbers or dates has a number or nothing", () => {
+  const cases: readonly (readonly [unknown, string, InputKind, unknown])[] = [
+    [5, "", "number", null],
+    [5, "", "range", null],
+    [5, "", "date", null],
+    [5, "", "text", 0],
+    [null, "", "number", null],
+    [undefined, "", "number", null],
+    [null, "", "date", null],
+    [null, "", "text", ""],
+    ["7", "", "number", ""],
+    ["2026-01-02", "", "date", ""],
+    [null, "12.5", "number", 12.5],
+    [null, "3", "range", 3],
+    [null, "2026-01-02", "date", "2026-01-02"],
+    [null, "12", "text", "12"],
+    ["7", "8.50", "number", "8.50"],
+    [5, "x", "number", 5],
+    [false, "", "number", false],
+  ];
+  for (const [before, text, input, after] of cases) {
+    const state = { field: before };
+    written(state, "field", text, input);
+    assertEquals(state.field, after, JSON.stringify([before, text, input]));
+  }
+  assertThrows(() => written({ field: 5 }, "field", null, "number"), TypeError);
 });
 
 Deno.test("what an input writes gets the kind of what was there", () => {

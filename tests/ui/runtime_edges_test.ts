@@ -1,5 +1,6 @@
 /** What the runtime does at its edges: answers, drops, values that markup cannot say, errors on the way. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as v from "valibot";
 import { island, live, type LiveContext } from "../../ui/island.ts";
 import { RESUME_MS, TYPED_MAX } from "../../ui/live_limits.ts";
 import { ListWindow, Stream } from "../../ui/live_lists.ts";
@@ -396,4 +397,39 @@ Deno.test("names and tokens of a length that none has are refused", () => {
     tab.errors,
     Array(4).fill("malformed: Cannot read the message: a name in it is too long"),
   );
+});
+
+Deno.test("a number that is cleared is refused by rules that want one, and taken by those that do not", () => {
+  const strict = v.object({ count: v.number(), due: v.nullable(v.number()) });
+  class Order {
+    count: number | null = 3;
+    due: number | null = null;
+    problem = "none";
+    save(): void {
+      const { issues } = v.safeParse(strict, { count: this.count, due: this.due });
+      this.problem = issues?.map(({ path }) => path?.[0]?.key).join() ?? "none";
+    }
+  }
+  const rig = new Rig({
+    order: compiled(
+      Order,
+      '<form g-submit="save()"><input type="number" g-bind="count"><input type="number" g-bind="due">' +
+        "<b>{{problem}}</b></form>",
+    ),
+  });
+  const tab = rig.tab("order").connect();
+  const problem = () => {
+    tab.click();
+    return /\[(none|[a-z,]+)\]/.exec(tab.html())?.[1];
+  };
+  assertEquals(problem(), "none");
+  tab.type("", 0);
+  assertEquals(problem(), "count");
+  tab.type("0", 0);
+  assertEquals(problem(), "none", "zero is a number");
+  tab.type("7", 1);
+  assertEquals(problem(), "none", "a number again");
+  tab.type("", 1);
+  assertEquals(problem(), "none");
+  assertEquals(tab.errors, []);
 });

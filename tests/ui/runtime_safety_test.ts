@@ -13,6 +13,7 @@ import {
   HANDLER_WARN_MS,
   HANDLERS_PENDING_MAX,
   NONSENSE_MAX,
+  RESULT_BYTES_MAX,
   TARGETS_MAX,
   UI_MESSAGE_BYTES_MAX,
   URL_UNITS_MAX,
@@ -124,6 +125,112 @@ Deno.test("a method is called by its name when the island exports it, and not ot
   assertEquals(called, [["open", 1, [2]]]);
   assertEquals(events(tab), names.filter((name) => name !== "").map(() => "forbidden"));
   assertEquals(tab.closedWith, null);
+});
+
+class Clerk {
+  count = 0;
+  add(by: number): number {
+    return this.count += by;
+  }
+  nothing(): void {}
+  list(): unknown {
+    return { at: new Date(0), of: [this.count, undefined], not: undefined };
+  }
+  async later(by: number): Promise<string> {
+    await Promise.resolve();
+    this.count += by;
+    return `now ${this.count}`;
+  }
+  fail(): void {
+    throw new DriftlessError("rejected", "Not on Sundays");
+  }
+  async failLater(): Promise<void> {
+    await Promise.resolve();
+    throw new Error("the password is 1234");
+  }
+  circle(): unknown {
+    const circle: unknown[] = [];
+    circle.push(circle);
+    return circle;
+  }
+  text(length: number): string {
+    return "x".repeat(length);
+  }
+  hidden(): void {}
+  never(): Promise<void> {
+    return new Promise(() => {});
+  }
+}
+
+/** A tab that calls methods by name, and what came of each call. */
+function clerk(): { tab: Tab; call: (name: string, ...args: unknown[]) => readonly unknown[] } {
+  const exports = [
+    ...["add", "nothing", "list", "later", "fail"] as const,
+    ...["failLater", "circle", "text", "never"] as const,
+  ];
+  const rig = new Rig({
+    clerk: compiled(Clerk, "<p>{{count}}</p>", { exports }),
+  });
+  const tab = rig.tab("clerk").connect();
+  let calls = 0;
+  return {
+    tab,
+    call(name, ...args) {
+      tab.received.length = 0;
+      const input = ++calls;
+      tab.send({ kind: BROWSER_METHOD, name, input, data: JSON.stringify(args) });
+      return tab.received.filter(({ call }) => call === input)
+        .map(({ args, code, ack }) => [code, args, ack]);
+    },
+  };
+}
+
+Deno.test("a call by name is told what the method returned, after what it changed", () => {
+  const { tab, call } = clerk();
+  assertEquals(call("add", 2), [["", "2", 1]]);
+  assertEquals(tab.received.map(({ call }) => call), [0, 1]);
+  assertEquals(tab.html().includes("[2]"), true, tab.html());
+  assertEquals(call("nothing"), [["", "", 2]]);
+  assertEquals(call("list"), [["", '{"at":"1970-01-01T00:00:00.000Z","of":[2,null]}', 3]]);
+  tab.received.length = 0;
+  tab.send({ kind: BROWSER_METHOD, name: "add", data: "[1]" });
+  assertEquals(tab.received.map(({ call }) => call), [0], "nobody waits for it");
+});
+
+Deno.test("a call by name is told what a promise came to, and what it failed with", async () => {
+  const { tab, call } = clerk();
+  assertEquals(call("later", 3), []);
+  while (tab.received.length < 2) await Promise.resolve();
+  assertEquals(tab.received.map(({ call, args }) => [call, args]), [[0, ""], [1, '"now 3"']]);
+  assertEquals(tab.html().includes("[3]"), true);
+  assertEquals(call("fail"), [["rejected", "", 2]]);
+  assertEquals(call("failLater"), []);
+  while (tab.received.length === 0) await Promise.resolve();
+  assertEquals(tab.received.map(({ call, code }) => [call, code]), [[3, "internal_error"]]);
+  assertEquals(call("hidden"), [["forbidden", "", 4]]);
+  assertEquals(call("circle"), [["rejected", "", 5]]);
+  assertEquals(tab.rig.failures.length, 1);
+});
+
+Deno.test("a method returns up to its limit of bytes", () => {
+  const { call } = clerk();
+  const [quotes, first] = [2, RESULT_BYTES_MAX];
+  for (const size of [first - 1, first]) {
+    const [[code, text]] = call("text", size - quotes) as [[string, string]];
+    assertEquals([code, text.length], ["", size]);
+  }
+  assertEquals(call("text", first + 1 - quotes), [["too_large", "", 3]]);
+});
+
+Deno.test("a call is refused by its number when too many have not ended", () => {
+  const { call } = clerk();
+  for (let i = 0; i < HANDLERS_PENDING_MAX; i++) assertEquals(call("never"), []);
+  const input = HANDLERS_PENDING_MAX + 1;
+  assertEquals(call("never"), [["rate_limited", "", input]]);
+  const bad = clerk();
+  assertEquals(bad.call("add", ...Array.from({ length: CALL_ARGS_MAX + 1 }, () => 1)), [
+    ["invalid_mutation", "", 1],
+  ]);
 });
 
 Deno.test("a class cannot have members that are named like words of the engine", () => {

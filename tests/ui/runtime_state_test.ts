@@ -7,6 +7,9 @@ import {
   IDLE_HOLDERS_MAX,
   PAGE_WAIT_MS,
   RESUME_MS,
+  SAVE_BYTES_PER_MS,
+  SAVE_MS,
+  SAVE_REST_MS_MAX,
   SAVED_BYTES_MAX,
   STATE_DEPTH_MAX,
 } from "../../ui/live_limits.ts";
@@ -258,6 +261,71 @@ Deno.test("state above the limit is not saved, and somebody is told", () => {
   assertEquals(rig.failures, []);
   assertEquals(fill(SAVED_BYTES_MAX + 1 - overhead), SAVED_BYTES_MAX);
   assertEquals(rig.failures.length, 1);
+  rig.pass(SAVE_REST_MS_MAX);
+  fill(SAVED_BYTES_MAX + 2 - overhead);
+  rig.pass(SAVE_REST_MS_MAX);
+  assertEquals(rig.failures.length, 1, "once, until it fits again");
+  assertEquals(fill(1), 1 + overhead);
+  fill(SAVED_BYTES_MAX + 1 - overhead);
+  rig.pass(SAVE_REST_MS_MAX);
+  assertEquals(rig.failures.length, 2);
+});
+
+Deno.test("state is saved the less often the larger it is, and at once when the server closes", () => {
+  class Large {
+    text = "";
+    fill(length: number): void {
+      this.text = "x".repeat(length);
+    }
+  }
+  const storage = new TestStorage();
+  const rig = new Rig({ tab: compiled(Large, '<p g-click="fill(event.clientX)">x</p>') }, {
+    storage,
+  });
+  const tab = rig.tab("tab").connect();
+  const saved = () => [...storage.texts.values()].at(-1)?.length ?? 0;
+  const fill = (length: number) => tab.click(0, 0, { clientX: length });
+  const size = 500 * SAVE_BYTES_PER_MS;
+  fill(size);
+  rig.pass(SAVE_MS);
+  const first = saved();
+  assert(first > size);
+  const rest = Math.floor(first / SAVE_BYTES_PER_MS);
+  fill(1);
+  rig.pass(rest - 1);
+  assertEquals(saved(), first);
+  rig.pass(1);
+  assert(saved() < first);
+  fill(2);
+  rig.pass(SAVE_MS);
+  assertEquals(saved(), first - size + 2);
+  fill(size);
+  rig.pass(SAVE_MS);
+  fill(3);
+  rig.host.close();
+  assertEquals(saved(), first - size + 3);
+});
+
+Deno.test("state that is far too large is looked at again when it has rested for long enough", () => {
+  class Large {
+    text = "";
+    fill(length: number): void {
+      this.text = "x".repeat(length);
+    }
+  }
+  const storage = new TestStorage();
+  const rig = new Rig({ tab: compiled(Large, '<p g-click="fill(event.clientX)">x</p>') }, {
+    storage,
+  });
+  const tab = rig.tab("tab").connect();
+  tab.click(0, 0, { clientX: (SAVE_REST_MS_MAX + 1_000) * SAVE_BYTES_PER_MS });
+  rig.pass(SAVE_MS);
+  assertEquals([rig.failures.length, storage.saves], [1, 0]);
+  tab.click(0, 0, { clientX: 4 });
+  rig.pass(SAVE_REST_MS_MAX - 1);
+  assertEquals(storage.saves, 0);
+  rig.pass(1);
+  assertEquals(storage.saves, 1);
 });
 
 Deno.test("the inputs of so many targets are remembered for a page", () => {

@@ -171,6 +171,28 @@ Deno.test("Dispatch: only methods of the class are handlers, with enough argumen
   assertEquals(slots('<p g-drop="moved"></p>'), [["drop", [], ""]]);
 });
 
+Deno.test("held keys: modifiers of events that tell of them, beside keys", () => {
+  const modifiersOf = (attribute: string) =>
+    slotAt(compiled(`<p ${attribute}="add()"></p>`), "on").modifiers;
+  assertEquals(modifiersOf("g-click.ctrl"), { held: ["ctrl"] });
+  assertEquals(modifiersOf("g-keydown.ctrl.shift.k.prevent"), {
+    prevent: true,
+    keys: ["k"],
+    held: ["ctrl", "shift"],
+  });
+  assertEquals(modifiersOf("g-keydown.Alt.META.control"), {
+    keys: ["Control"],
+    held: ["alt", "meta"],
+  });
+  for (const event of ["click", "dblclick", "auxclick", "contextmenu", "wheel", "mousedown"]) {
+    assertEquals(modifiersOf(`g-${event}.shift`), { held: ["shift"] }, event);
+  }
+  assertEquals(problems('<p g-input.ctrl="add"></p>'), [
+    't.html:1:4: there is no modifier "ctrl"',
+  ]);
+  assertEquals(problems('<p g-click.contrl="add"></p>')[0]?.includes("contrl"), true);
+});
+
 Deno.test("modifiers: what does not exist, or has no sense, is refused", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["g-click.prevnt", 'there is no modifier "prevnt"; did you mean "prevent"?'],

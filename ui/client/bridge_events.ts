@@ -16,7 +16,7 @@ export function listen(
   act: (data: string) => void,
 ): void {
   const [, , name, target, modifiers] = slot as ListeningSlot;
-  const { prevent, stop, self, once, keys } = modifiers;
+  const { prevent, stop, self, once, keys, held } = modifiers;
   const place = target === "window" ? window : target === "document" ? document : node;
   const paced = pace(act, modifiers, STREAM.test(name) ? STREAM_MS : 0, isHere);
   let isDone = false;
@@ -24,7 +24,8 @@ export function listen(
     const { key, code } = event as KeyboardEvent;
     if (
       isDone || !isHere() || self && event.target !== node ||
-      keys && !keys.includes(key) && !keys.includes(code)
+      keys && !keys.includes(key) && !keys.includes(code) ||
+      held?.some((name) => !(event as KeyboardEvent)[`${name}Key`])
     ) return;
     if (prevent || name === "submit") event.preventDefault();
     if (stop) event.stopPropagation();

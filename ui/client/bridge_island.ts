@@ -28,14 +28,17 @@ export interface IslandHost {
   /** Loads what only some islands need. */
   readonly more: () => Promise<typeof import("./live_more.ts")>;
   readonly base: () => URL;
-  readonly called: (message: FromServer) => void;
+  /** The server calls a function, for an island. */
+  readonly called: (message: FromServer, island: object) => void;
   readonly failed: (code: string, error: string) => void;
 }
 
 /** An event that waits for its answer. */
 interface Pending {
   readonly input: number;
-  readonly answered: (error?: Error) => void;
+  /** Whether it is a call, which has an answer of its own. */
+  readonly isCall: boolean;
+  readonly answered: (error?: Error, result?: string) => void;
 }
 
 /** How long an island rests that could not show what it was sent, in milliseconds. */
@@ -61,8 +64,6 @@ export class Island {
   #isLive = false;
   #waiting: FromBrowser[] = [];
   #pending: Pending[] = [];
-  /** Files that wait for their tickets, by their input. */
-  readonly #files = new Map<string, readonly [HTMLInputElement, readonly File[]]>();
   /** What has to be loaded before everything in it works. */
   #more: Promise<unknown> | undefined;
   /** What is left to do when a patch is applied. */
@@ -118,10 +119,13 @@ export class Island {
     this.#turn = this.#turn.then(() => this.#take(message)).catch(() => this.#restart());
   }
 
-  /** Calls a method that the island exports; resolves when the server has run it. */
-  call(name: string, args: readonly unknown[]): Promise<void> {
+  /** Calls a method that the island exports; resolves with what it returned. */
+  call(name: string, args: readonly unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) =>
-      this.#act({ name, data: JSON.stringify(args) }, (error) => error ? reject(error) : resolve())
+      this.#act(
+        { name, data: JSON.stringify(args) },
+        (error, result) => error ? reject(error) : resolve(result && JSON.parse(result)),
+      )
     );
   }
 
@@ -163,11 +167,8 @@ export class Island {
 
   async #take(message: FromServer): Promise<void> {
     const { kind, seq = 0, ack = 0, ops, texts = [], code, error = "" } = message;
-    if (code) this.#host.failed(code, error);
-    if (kind === SERVER_JSCALL) {
-      if (message.name !== "driftless:upload") return this.#host.called(message);
-      return this.#upload(JSON.parse(message.args ?? ""));
-    }
+    if (code && !message.call) this.#host.failed(code, error);
+    if (kind === SERVER_JSCALL) return this.#host.called(message, this);
     if (kind === SERVER_INIT) {
       if (code) return;
       await this.#initialise(message);
@@ -175,9 +176,9 @@ export class Island {
     this.#seq = Math.max(seq, this.#seq);
     if (ops) this.#blocks?.apply(ops, texts);
     this.#settle();
-    this.#pending = this.#pending.filter(({ input, answered }) => {
-      if (input > ack) return true;
-      answered(code ? new Error(error) : undefined);
+    this.#pending = this.#pending.filter(({ input, isCall, answered }) => {
+      if (isCall ? input !== message.call : input > ack) return true;
+      answered(code ? Object.assign(new Error(error), { code }) : undefined, message.args);
       return false;
     });
     if (kind === SERVER_INIT) {
@@ -232,14 +233,6 @@ export class Island {
     this.#more = this.#host.more().then(use);
   }
 
-  /** Sends the files of an input, which the server has given tickets for. */
-  #upload([instance, slot, tickets]: readonly [number, number, readonly string[]]): void {
-    const waiting = this.#files.get(`${[instance, slot]}`);
-    if (!waiting) return;
-    this.#host.more().then((more) => more.sendFiles(...waiting, tickets, this.#host.base()))
-      .catch((error) => this.#host.failed("upload_failed", `${error}`));
-  }
-
   #settle(): void {
     for (const act of this.#late.splice(0)) act();
   }
@@ -254,7 +247,7 @@ export class Island {
     if (answered) {
       const input = ++this.#fields.last;
       numbered = { ...message, input };
-      this.#pending.push({ input, answered });
+      this.#pending.push({ input, isCall: !!message.name, answered });
     }
     if (this.#isLive && this.#send(BROWSER_METHOD, numbered)) return;
     this.#waiting.push(numbered);
@@ -291,12 +284,9 @@ export class Island {
           })
         );
       case "upload":
-        return element.addEventListener("change", () => {
-          const files = [...(element as HTMLInputElement).files ?? []];
-          this.#files.set(`${[instance.number, index]}`, [element as HTMLInputElement, files]);
-          const asked = files.map(({ name, type, size }) => ({ name, type, size }));
-          if (isHere()) this.#act({ ...event, data: JSON.stringify({ files: asked }) });
-        });
+        return this.#withMore((more) =>
+          more.makeUpload(spot, this, isHere, (data) => this.#act({ ...event, data }))
+        );
       case "plugin":
         return void instance.ends.push(() => this.#host.unplug(element));
       case "island":

@@ -1,9 +1,11 @@
 /**
- * The way to the server: a ticket, then one WebSocket, opened again whenever it is gone.
+ * The way to the server: a ticket, then one WebSocket, opened again whenever it is gone. Where the page
+ * has a sync client with the same server and principal, it is the same one.
  *
  *     POST /_live/ticket → GET /_live?ticket=…
  */
 import { arrivalOf, browserFrame, type FromBrowser, type FromServer, PING } from "./bridge_wire.ts";
+import { BRIDGE_HALF, leaveSocket, type PageSocket, takeSocket } from "./page_sockets.ts";
 
 /** A way to the server, whoever owns the socket. */
 export interface LiveTransport {
@@ -47,7 +49,7 @@ const RATE_LIMITED = "rate_limited";
 export class SocketTransport implements LiveTransport {
   readonly #options: TransportOptions;
   readonly #events: TransportEvents;
-  #socket: WebSocket | undefined;
+  #socket: PageSocket | undefined;
   #attempts = 0;
   #waitMs = 0;
   #isProbed = false;
@@ -98,45 +100,47 @@ export class SocketTransport implements LiveTransport {
       if (this.#isOver) return;
       const url = new URL(`_live?ticket=${ticket.toString()}`, base);
       url.protocol = url.protocol.replace("http", "ws");
-      this.#listen(new WebSocket(url));
+      this.#listen(takeSocket(url.href, BRIDGE_HALF));
     } catch {
       this.#again();
     }
   }
 
-  #listen(socket: WebSocket): void {
+  #listen(socket: PageSocket): void {
     this.#socket = socket;
     let held: Uint8Array | undefined;
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
+    const opened = () => {
       this.#beat();
       this.#events.opened();
     };
-    socket.onclose = ({ code, reason }) => {
+    // The sync client has the properties.
+    const on = (type: string, act: (event: never) => void) =>
+      socket.addEventListener(type, (event) => this.#socket === socket && act(event as never));
+    on("open", opened);
+    on("close", ({ code, reason }: CloseEvent) => {
       const isFinal = code === CLOSE_POLICY && reason !== RATE_LIMITED ||
         code >= CLOSE_OWN && code !== CLOSE_EXPIRED;
       this.#drop(isFinal ? reason : "");
-    };
-    socket.onmessage = ({ data }) => {
+    });
+    on("message", ({ data }: MessageEvent) => {
       this.#isProbed = false;
       this.#beat();
       const { message, retryAfterMs, ...rest } = arrivalOf(new Uint8Array(data), held);
       held = rest.held;
       if (retryAfterMs) this.#waitMs = retryAfterMs;
       if (!message) return;
-      this.#attempts = 0;
+      // What was refused before was none of the bridge's.
+      this.#attempts = this.#waitMs = 0;
       this.#later(() => this.#socket === socket && this.#events.received(message));
-    };
+    });
+    if (socket.readyState) opened();
   }
 
-  /** Forgets the socket before closing it: a dead one may report its end much later, or never. */
+  /** Forgets the socket before leaving it: a dead one may report its end much later, or never. */
   #drop(reason = ""): void {
     const socket = this.#socket;
     this.#socket = undefined;
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close();
-    }
+    if (socket) leaveSocket(socket, BRIDGE_HALF);
     this.#isOver ||= reason !== "";
     this.#events.closed(reason);
     this.#again();
@@ -154,7 +158,10 @@ export class SocketTransport implements LiveTransport {
   #beat(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#isProbed) return this.#drop();
+      if (this.#isProbed) {
+        this.#socket?.close();
+        return this.#drop();
+      }
       this.#isProbed = true;
       this.#socket?.send(PING);
       this.#beat();

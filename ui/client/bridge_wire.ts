@@ -27,8 +27,8 @@ export const BROWSER_METHOD = 1;
 export const BROWSER_JSRESULT = 2;
 export const BROWSER_INIT_REQUEST = 3;
 
-/** `Up.ping` without a body. */
-export const PING: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array([0x3a, 0]);
+/** `Up.ping` without a body, on a channel that no client has: each half of a page counts its own pongs. */
+export const PING: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array([0x3a, 0, 0x78, 127]);
 
 /** Fields by their numbers, from 1. */
 const SERVER_FIELDS =

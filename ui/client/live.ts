@@ -11,7 +11,7 @@ import { Island, type IslandHost } from "./bridge_island.ts";
 import { createNotices } from "./bridge_notice.ts";
 import { type Shapes, shapesOf } from "./bridge_shapes.ts";
 import { type LiveTransport, SocketTransport, type TransportEvents } from "./bridge_socket.ts";
-import { BROWSER_JSRESULT, type FromServer } from "./bridge_wire.ts";
+import { BROWSER_INIT_REQUEST, type FromServer } from "./bridge_wire.ts";
 
 /** Code of the page that shows values in an element. */
 export interface LivePlugin {
@@ -66,6 +66,8 @@ export const live = {
   /** Mounts the islands of the page and connects. */
   connect({ url, token, transport: open }: LiveOptions = {}): void {
     if (url) base = new URL("/", new URL(url, location.href));
+    // Another half of the page may keep the socket.
+    for (const { target } of islands.values()) host.send({ kind: BROWSER_INIT_REQUEST, target });
     transport?.close();
     for (const element of document.querySelectorAll("[g-island]")) live.mount(element);
     const events: TransportEvents = { opened, received, closed };
@@ -91,8 +93,11 @@ export const live = {
     islands.delete(element);
   },
 
-  /** Calls a method that an island exports, of the element or the first of the name. */
-  call(where: Element | string, method: string, ...args: unknown[]): Promise<void> {
+  /**
+   * Calls a method that an island exports, of the element or the first of the name. Resolves with what it
+   * returned, as JSON has that; rejects with an error that has the server's `code`.
+   */
+  call(where: Element | string, method: string, ...args: unknown[]): Promise<unknown> {
     const island = [...islands.values()].find(({ element, name }) =>
       element === where || name === where
     );
@@ -133,7 +138,8 @@ const host: IslandHost = {
   },
   more: () => import(new URL("live_more.js", own).href),
   base: () => base,
-  called: answer,
+  called: (message, island) =>
+    host.more().then((more) => more.answer(message, island, functions, host)),
   failed: (code, error) => live.onerror(code, error),
 };
 
@@ -194,17 +200,4 @@ function start(element: Element, one: Plugged): void {
   if (!plugin) return;
   one.isUp = true;
   plugin.init(element, one.value);
-}
-
-/** Runs a function that the server asks for, and says what came of it. */
-async function answer({ target = 0, call = 0, name = "", args = "[]" }: FromServer): Promise<void> {
-  let result: { readonly data: string } | { readonly error: string };
-  try {
-    const run = functions[name];
-    if (!run) throw new TypeError(`Cannot call ${name}: it is not registered`);
-    result = { data: JSON.stringify(await run(...JSON.parse(args) as never[])) ?? "null" };
-  } catch (error) {
-    result = { error: String(error) };
-  }
-  if (call > 0) transport?.send({ kind: BROWSER_JSRESULT, target, call, ...result });
 }

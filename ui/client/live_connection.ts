@@ -13,6 +13,7 @@ import {
   type UpMessage,
 } from "../../core/wire/messages.ts";
 import { RefusedError } from "./http_sync.ts";
+import { leaveSocket, type PageSocket, SYNC_HALF, takeSocket } from "./page_sockets.ts";
 
 /** How long a connection may be silent before it is probed, when nobody says, in milliseconds. */
 export const HEARTBEAT_MS = 15_000;
@@ -64,7 +65,7 @@ export interface Connection {
 export class LiveConnection implements Connection {
   readonly #options: LiveOptions;
   #wanted = false;
-  #socket: WebSocket | null = null;
+  #socket: PageSocket | null = null;
   #opened = false;
   #attempts = 0;
   #abort = new AbortController();
@@ -113,7 +114,7 @@ export class LiveConnection implements Connection {
   wake(): void {
     const now = performance.now();
     if (now >= this.#retryAt) this.#connect();
-    else if (now >= this.#silentAt) this.restart(0);
+    else if (now >= this.#silentAt) this.#dead();
     else if (this.isOpen && now - this.#probedAt >= this.#options.heartbeatMs) this.#probe();
   }
 
@@ -154,18 +155,17 @@ export class LiveConnection implements Connection {
     }
     if (signal.aborted) return;
     try {
-      this.#listen(new WebSocket(url));
+      this.#listen(takeSocket(url, SYNC_HALF));
     } catch (cause) {
       this.#options.refused(unopened(cause));
       this.#again(0);
     }
   }
 
-  #listen(socket: WebSocket): void {
+  #listen(socket: PageSocket): void {
     this.#socket = socket;
     this.#opened = false;
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
+    const opened = socket.onopen = () => {
       this.#heard();
       this.#opened = true;
       this.#options.opened();
@@ -178,6 +178,8 @@ export class LiveConnection implements Connection {
     this.#probedAt = performance.now();
     this.#beat = setInterval(() => this.#probe(), this.#options.heartbeatMs);
     this.#expect();
+    // The bridge of the page's islands may have opened it long ago.
+    if (this.isOpen) opened();
   }
 
   #receive(data: unknown): void {
@@ -204,9 +206,11 @@ export class LiveConnection implements Connection {
     this.#heard();
     const socket = this.#socket;
     if (socket === null) return;
+    // The socket may stay, for the bridge.
+    this.send({ kind: "unsubscribe", topic: "" });
     this.#socket = null;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    leaveSocket(socket, SYNC_HALF);
     for (const answered of this.#pings.splice(0)) answered();
     if (this.#opened) this.#options.closed();
     else if (this.#wanted) this.#options.refused(unopened());
@@ -244,7 +248,13 @@ export class LiveConnection implements Connection {
     this.#heard();
     const wait = this.#options.heartbeatMs / 2;
     this.#silentAt = performance.now() + wait;
-    this.#watch = setTimeout(() => this.restart(0), wait);
+    this.#watch = setTimeout(() => this.#dead(), wait);
+  }
+
+  /** Nobody is there any more, for whoever shares the socket. */
+  #dead(): void {
+    this.#socket?.close();
+    this.restart(0);
   }
 }
 

@@ -1,10 +1,13 @@
 /**
- * What the bridge needs only now and then, loaded when it does: dragging, files, other markup.
+ * What the bridge needs only now and then, loaded when it does: dragging, files, other markup, calls of
+ * the server.
  *
  *     POST /_live/upload?offset=…   x-upload-ticket: …   → { received, done }
  */
 import type { Spot } from "./bridge_blocks.ts";
+import type { IslandHost } from "./bridge_island.ts";
 import { isLike, morph } from "./bridge_morph.ts";
+import { BROWSER_JSRESULT, type FromServer } from "./bridge_wire.ts";
 
 /** What is dragged now, and which island it is of. */
 interface Dragged {
@@ -15,8 +18,12 @@ interface Dragged {
 
 /** Bytes of a file in one request. */
 const CHUNK_BYTES = 512 * 1024;
+/** What the server calls to give tickets for files. */
+const UPLOAD = "driftless:upload";
 
 let dragged: Dragged | null = null;
+/** Files that wait for their tickets, by island, instance and slot. */
+const chosen = new WeakMap<object, Map<string, readonly [HTMLInputElement, readonly File[]]>>();
 
 /** Makes an element like a fresh one if it can be; returns the one that stands there then. */
 export function renew(old: Element, fresh: Element): Element {
@@ -81,13 +88,56 @@ export function makeDropTarget(
   });
 }
 
+/** Asks for tickets when files are chosen in an input. */
+export function makeUpload(
+  { node, instance, index }: Spot,
+  owner: object,
+  isHere: () => boolean,
+  ask: (data: string) => void,
+): void {
+  const input = node as HTMLInputElement;
+  const waiting = chosen.get(owner) ?? new Map();
+  chosen.set(owner, waiting);
+  input.addEventListener("change", () => {
+    const files = [...input.files ?? []];
+    waiting.set(`${[instance.number, index]}`, [input, files]);
+    const asked = files.map(({ name, type, size }) => ({ name, type, size }));
+    if (isHere()) ask(JSON.stringify({ files: asked }));
+  });
+}
+
+/** Runs a function that the server asks for, and says what came of it. */
+export async function answer(
+  { target = 0, call = 0, name = "", args = "[]" }: FromServer,
+  owner: object,
+  functions: Readonly<Record<string, ((...args: never[]) => unknown) | undefined>>,
+  { send, base, failed }: Pick<IslandHost, "base" | "failed" | "send">,
+): Promise<void> {
+  if (name === UPLOAD) {
+    const [instance, slot, tickets] = JSON.parse(args) as [number, number, readonly string[]];
+    const waiting = chosen.get(owner)?.get(`${[instance, slot]}`);
+    if (!waiting) return;
+    return sendFiles(...waiting, tickets, base())
+      .catch((error) => failed("upload_failed", `${error}`));
+  }
+  let result: { readonly data: string } | { readonly error: string };
+  try {
+    const run = functions[name];
+    if (!run) throw new TypeError(`Cannot call ${name}: it is not registered`);
+    result = { data: JSON.stringify(await run(...JSON.parse(args) as never[])) ?? "null" };
+  } catch (error) {
+    result = { error: String(error) };
+  }
+  if (call > 0) send({ kind: BROWSER_JSRESULT, target, call, ...result });
+}
+
 /**
  * Sends files, one after the other. The element gets the event `g-upload` with `{name, received, size}`,
  * and the same as a share from 0 to 1 in the style property `--g-progress`.
  *
  * @throws {Error} when the server refuses a part
  */
-export async function sendFiles(
+async function sendFiles(
   element: HTMLElement,
   files: readonly File[],
   tickets: readonly string[],

@@ -4,8 +4,8 @@ import type { UpMessage } from "../../core/wire/messages.ts";
 import { type Connection, LiveConnection, type LiveOptions } from "./live_connection.ts";
 import type { DownLetter, UpLetter } from "./tab_follower.ts";
 
-/** A history that no server has: a channel that asks for it is told of nothing until it asks again. */
-const NO_HISTORY = "-";
+/** Ends a channel: the connection may go on for others. */
+const GONE: UpMessage = { kind: "unsubscribe", topic: "" };
 
 /** What a leader needs and tells. */
 export interface LeaderOptions extends LiveOptions {
@@ -19,7 +19,6 @@ interface Member {
   readonly port: BroadcastChannel;
   /** Its number on the socket; 0 while there is none left. */
   channel: number;
-  hello?: UpMessage & { readonly kind: "hello" };
 }
 
 /** Leads from its making to its close. */
@@ -60,6 +59,7 @@ export class TabLeader implements Connection {
 
   /** Leads no more. */
   close(): void {
+    for (const { channel } of this.#members.values()) this.#live.send(GONE, channel);
     this.#live.close();
     this.#end.abort();
     for (const { port } of this.#members.values()) port.close();
@@ -95,7 +95,6 @@ export class TabLeader implements Connection {
     const member: Member = { port: new BroadcastChannel(portName(name, this.id, tab)), channel: 0 };
     member.port.onmessage = ({ data }: MessageEvent<UpLetter>) => {
       if (data === null) return this.admit(tab);
-      if (data.kind === "hello") member.hello = data;
       if (member.channel !== 0) this.#live.send(data, member.channel);
     };
     this.#members.set(tab, member);
@@ -106,10 +105,10 @@ export class TabLeader implements Connection {
     return member;
   }
 
-  #leave(tab: string, { port, channel, hello }: Member): void {
+  #leave(tab: string, { port, channel }: Member): void {
     port.close();
     this.#members.delete(tab);
-    if (hello !== undefined) this.#live.send({ ...hello, epoch: NO_HISTORY }, channel);
+    this.#live.send(GONE, channel);
     this.#options.left();
   }
 
