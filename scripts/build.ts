@@ -77,6 +77,12 @@ const SOURCES: readonly Source[] = [
     isBundled: true,
   },
   {
+    url: "/_driftless/charts.js",
+    path: "ui/client/charts_page.ts",
+    type: "text/javascript; charset=utf-8",
+    isBundled: true,
+  },
+  {
     url: "/_driftless/ui.js",
     path: "ui/live_ui.ts",
     type: "text/javascript; charset=utf-8",

@@ -13,6 +13,7 @@ export type Room =
   | "ui"
   | "client"
   | "demo"
+  | "extension"
   | "edge"
   | "entry"
   | "scripts"
@@ -35,7 +36,16 @@ export const FOLDERS_MAX = 2;
 /** `tests/` mirrors the rest of the tree, one folder further down. */
 export const TEST_FOLDERS_MAX = 3;
 
-const PRODUCT: readonly Room[] = ["core", "wire", "wasm", "ui", "client", "demo", "edge"];
+const PRODUCT: readonly Room[] = [
+  "core",
+  "wire",
+  "wasm",
+  "ui",
+  "client",
+  "demo",
+  "extension",
+  "edge",
+];
 
 const ROOMS_SEEN: Readonly<Record<Room, readonly Room[]>> = {
   core: ["core", "wire"],
@@ -44,6 +54,7 @@ const ROOMS_SEEN: Readonly<Record<Room, readonly Room[]>> = {
   ui: ["core", "wire", "ui"],
   client: ["core", "wire", "wasm", "client"],
   demo: ["core", "wire", "wasm", "ui", "client", "demo"],
+  extension: ["client", "extension"],
   edge: ["core", "wire", "wasm", "ui", "demo", "edge"],
   entry: [...PRODUCT, "entry"],
   scripts: [...PRODUCT, "entry", "scripts", "tests"],
@@ -61,6 +72,7 @@ const PACKAGES_SEEN: Readonly<Partial<Record<Room, readonly string[]>>> = {
   ui: ["parse5"],
   client: ["@preact/signals-core"],
   demo: ["@preact/signals-core", "valibot"],
+  extension: [],
 };
 
 /** The bindings: each may import its own framework, which a page that asks for it has anyway. */
@@ -77,10 +89,13 @@ const DEV_PACKAGES: readonly string[] = [
   "@std/assert",
   "axe-core",
   "binaryen",
+  "chart.js",
+  "echarts",
   "fast-check",
   "hash-wasm",
   "miniflare",
   "playwright-core",
+  "plotly.js-basic-dist-min",
   "yaml",
   "protobufjs",
   "snabbdom",
@@ -89,7 +104,15 @@ const DEV_PACKAGES: readonly string[] = [
 ];
 
 /** Rooms whose code runs where the built-in modules of a server are absent. */
-const ROOMS_WITHOUT_NODE: readonly Room[] = ["core", "wire", "wasm", "ui", "client", "demo"];
+const ROOMS_WITHOUT_NODE: readonly Room[] = [
+  "core",
+  "wire",
+  "wasm",
+  "ui",
+  "client",
+  "demo",
+  "extension",
+];
 
 /** Storage in a file, for clients on Deno and Bun: an export of its own, which no page imports. */
 const FILES_WITH_NODE: readonly string[] = ["ui/client/file_persistence.ts"];
@@ -143,16 +166,20 @@ const GLOBALS_BARRED: Readonly<Partial<Record<Room, readonly string[]>>> = {
   ui: [...SERVER_GLOBALS, ...PAGE_GLOBALS],
   client: SERVER_GLOBALS,
   demo: SERVER_GLOBALS,
+  extension: SERVER_GLOBALS,
   edge: PAGE_GLOBALS,
 };
 
 /** The files that may hand on another file's names: the doors of the package. */
 const DOORS: readonly string[] = [
   "mod.ts",
+  "edge/deploy.ts",
   "edge/server.ts",
   "edge/workers.ts",
   "ui/client/sync_client.ts",
   "ui/live_ui.ts",
+  "wasm/columns.ts",
+  "wasm/slots.ts",
 ];
 
 const VAGUE_NAME = /(?:^|_)(?:utils?|helpers?|commons?|misc)(?:_|$)/;
@@ -162,7 +189,9 @@ export function roomOf(path: string): Room | null {
   if (path === "main.ts" || path === "mod.ts") return "entry";
   const [top, second] = path.split("/");
   if (top === "core") return path.startsWith("core/wire/") ? "wire" : "core";
-  if (top === "ui") return second === "client" || second === "demo" ? second : "ui";
+  if (top === "ui") {
+    return second === "client" || second === "demo" || second === "extension" ? second : "ui";
+  }
   if (top === "wasm" || top === "edge" || top === "scripts" || top === "tests") return top;
   return null;
 }

@@ -26,7 +26,8 @@ const TEST_PERMISSIONS: readonly string[] = ["--allow-all"];
 /** What browsers get, checked with their types alone. */
 const BROWSER_ROOTS: readonly string[] = ["core", "mod.ts", "ui/client", "ui/demo"];
 
-const DOCUMENTED_ROOTS: readonly string[] = ["core", "mod.ts", "ui/client", "README.md"];
+/** `ui` goes first: Deno 2.9 forgets what is to be ignored below a later folder. */
+const DOCUMENTED_ROOTS: readonly string[] = ["ui", "core", "mod.ts", "wasm", "README.md"];
 /** Its examples write files and open ports. */
 const DOCUMENTED_HOST_ROOTS: readonly string[] = ["edge", "ui/client/file_persistence.ts"];
 

@@ -36,8 +36,7 @@ class Flat {
       set(this: Flat, value: unknown) {
         const isKnown = this.#generation === arena.generation;
         const at = (isKnown ? this.#address : Flat.addressIn(this)) + offset;
-        // An integer, and negative zero, may be stored otherwise.
-        const isPlain = typeof value === "number" && (value | 0) !== value;
+        const isPlain = typeof value === "number" && !mayBeShort(value);
         if (!isPlain || at < arena.mark) return store.write(at, value);
         const { view } = arena;
         view.setUint32(at, TAG_F64, true);
@@ -68,6 +67,12 @@ class Flat {
     });
     return Object.fromEntries(entries);
   }
+}
+
+/** Whether a number may be stored as an integer of 32 bits: negative zero is asked about again. */
+function mayBeShort(value: number): boolean {
+  // By comparisons: `value | 0` is slow in every engine when the value is not within 32 bits.
+  return value >= -(2 ** 31) && value < 2 ** 31 && Math.trunc(value) === value;
 }
 
 /** The flat record that a value is. */

@@ -111,11 +111,12 @@ Deno.test("roomOf knows the rooms of the design", () => {
       "ui/island.ts",
       "ui/client/bridge.ts",
       "ui/demo/demo.ts",
+      "ui/extension/content.ts",
       "edge/host.ts",
       "main.ts",
       "README.md",
     ].map(roomOf),
-    ["core", "wire", "wasm", "ui", "client", "demo", "edge", "entry", null],
+    ["core", "wire", "wasm", "ui", "client", "demo", "extension", "edge", "entry", null],
   );
 });
 
