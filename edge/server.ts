@@ -52,6 +52,7 @@ export { createLog, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { type RunningServer, serve, type ServeOptions } from "./serve.ts";
 export type { Peer, Socket, SocketHandlers, Upgrade } from "./socket.ts";
 export type { SqlDatabase, SqlInput, SqlOutput, SqlRow, SqlStatement } from "./sql.ts";
+export type { TicketBook } from "./tickets.ts";
 export type { IslandStates } from "./sqlite_islands.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite_store.ts";
 export {

@@ -1,9 +1,9 @@
 /**
  * Single-use tickets: a browser cannot send headers with a WebSocket, and a token must not be in a URL.
  *
- *     RANDOM*LABEL     of one principal all have the same label: their pages may share a socket
+ *     RANDOM*LABEL     one server's tickets of one principal have one label: a page may share a socket
  */
-import { createHash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { DriftlessError } from "../core/errors.ts";
 import { type Random, randomId } from "../core/ports.ts";
 import type { Identity } from "./identity.ts";
@@ -12,9 +12,10 @@ import type { Identity } from "./identity.ts";
 export const TICKET_MS_MAX = 30_000;
 /** Tickets that wait to be used. */
 export const TICKETS_MAX = 10_000;
-/** Bytes of a ticket that nobody guesses, and of its label. */
+/** Bytes of a ticket that nobody guesses, of its label, and of what labels are made with. */
 const RANDOM_BYTES = 24;
 const LABEL_BYTES = 8;
+const KEY_BYTES = 16;
 
 interface Ticket {
   readonly identity: Identity;
@@ -31,13 +32,13 @@ export interface TicketBook {
 
 /** Tickets that were given out and not used. */
 export class Tickets implements TicketBook {
-  readonly #random: Random;
+  readonly #printer: TicketPrinter;
   readonly #now: () => number;
   readonly #tickets = new Map<string, Ticket>();
 
   /** `now` is a clock in milliseconds that never goes back. */
   constructor(random: Random, now: () => number) {
-    this.#random = random;
+    this.#printer = new TicketPrinter(random);
     this.#now = now;
   }
 
@@ -56,7 +57,7 @@ export class Tickets implements TicketBook {
     if (this.#tickets.size >= TICKETS_MAX) {
       throw new DriftlessError("unavailable", "Cannot give out more tickets now");
     }
-    const ticket = newTicket(this.#random, identity);
+    const ticket = this.#printer.print(identity);
     this.#tickets.set(ticket, { identity, expires: now + TICKET_MS_MAX });
     return ticket;
   }
@@ -74,17 +75,26 @@ export class Tickets implements TicketBook {
   }
 }
 
-/** A ticket that nobody guesses, with the label of who it is for. */
-export function newTicket(random: Random, identity: Identity): string {
-  return `${randomId(random, RANDOM_BYTES)}*${labelOf(identity)}`;
+/**
+ * Makes tickets that nobody guesses, with the label of who each is for. Logs of addresses have labels in
+ * them, so they are made with a key of this printer's own: nobody can try names.
+ */
+export class TicketPrinter {
+  readonly #random: Random;
+  readonly #key: string;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.#key = randomId(random, KEY_BYTES);
+  }
+
+  print({ principal }: Identity): string {
+    const label = createHmac("sha256", this.#key).update(JSON.stringify(principal)).digest("hex");
+    return `${randomId(this.#random, RANDOM_BYTES)}*${label.slice(0, 2 * LABEL_BYTES)}`;
+  }
 }
 
 /** Says that a ticket opens nothing. */
 export function unknownTicket(): DriftlessError {
   return new DriftlessError("unauthenticated", "The ticket is unknown, used or too old");
-}
-
-function labelOf({ principal }: Identity): string {
-  const hash = createHash("sha256").update(JSON.stringify(principal)).digest("hex");
-  return hash.slice(0, 2 * LABEL_BYTES);
 }

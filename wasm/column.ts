@@ -1,25 +1,9 @@
 /** A column: numbers in linear memory, and what can be done with all of them at once. */
 import type { ColumnArena } from "./column_arena.ts";
-import { ColumnError } from "./column_port.ts";
+import { type Bounds, ColumnError, type ColumnStats } from "./column_port.ts";
 
 /** Half of how far the numbers of a column may be apart for their squares to be numbers as good. */
 const [SPREAD_MIN, SPREAD_MAX] = [2 ** -450, 2 ** 480];
-
-/** The least and the greatest of some numbers. */
-export interface Bounds {
-  readonly min: number;
-  readonly max: number;
-}
-
-/** What {@linkcode Column.stats} finds. Without any numbers all but `count` and `sum` are NaN. */
-export interface ColumnStats extends Bounds {
-  /** How many numbers there are. */
-  readonly count: number;
-  readonly sum: number;
-  readonly mean: number;
-  /** The mean of the squares of the distances from the mean: of all there are, not of a sample. */
-  readonly variance: number;
-}
 
 /** What columns of every kind have. */
 export interface AnyColumn<Values> {

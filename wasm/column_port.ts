@@ -39,6 +39,26 @@ export interface ColumnMemory {
   grow(pages: number): unknown;
 }
 
+/** The least and the greatest of some numbers. */
+export interface Bounds {
+  /** NaN where there is none. */
+  readonly min: number;
+  /** NaN where there is none. */
+  readonly max: number;
+}
+
+/** What `stats` finds. Without any numbers all but `count` and `sum` are NaN. */
+export interface ColumnStats extends Bounds {
+  /** How many numbers there are. */
+  readonly count: number;
+  /** Added up in four lanes: the last digits may differ from `sum()`. */
+  readonly sum: number;
+  /** The sum by the count. */
+  readonly mean: number;
+  /** The mean of the squares of the distances from the mean: of all there are, not of a sample. */
+  readonly variance: number;
+}
+
 /**
  * What can be wrong with columns.
  *

@@ -34,8 +34,8 @@ import {
 import { ARENA_BYTES_LIMIT, ARENA_BYTES_MAX, ColumnArena } from "./column_arena.ts";
 import { ColumnError } from "./column_port.ts";
 
-export type { AnyColumn, Bounds, Column, ColumnStats, IntegerColumn } from "./column.ts";
-export { ColumnError, type ColumnErrorCode } from "./column_port.ts";
+export type { AnyColumn, Column, IntegerColumn } from "./column.ts";
+export { type Bounds, ColumnError, type ColumnErrorCode, type ColumnStats } from "./column_port.ts";
 
 /** How columns are opened. */
 export interface ColumnsOptions {

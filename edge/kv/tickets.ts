@@ -2,7 +2,7 @@
 import type { Principal } from "../../core/app.ts";
 import type { Random } from "../../core/ports.ts";
 import type { Identity } from "../identity.ts";
-import { newTicket, TICKET_MS_MAX, type TicketBook, unknownTicket } from "../tickets.ts";
+import { TICKET_MS_MAX, type TicketBook, TicketPrinter, unknownTicket } from "../tickets.ts";
 import { type KvConnection, kvFailure } from "./connection.ts";
 import { jsonBytes, jsonOf, type KvLayout } from "./layout.ts";
 
@@ -22,20 +22,20 @@ const TICKET = /^[0-9a-f]{48}\*[0-9a-f]{16}$/;
 export class KvTickets implements TicketBook {
   readonly #kv: KvConnection;
   readonly #layout: KvLayout;
-  readonly #random: Random;
+  readonly #printer: TicketPrinter;
   readonly #now: () => number;
 
   /** `now` is in milliseconds since 1970. */
   constructor(kv: KvConnection, layout: KvLayout, random: Random, now: () => number) {
     this.#kv = kv;
     this.#layout = layout;
-    this.#random = random;
+    this.#printer = new TicketPrinter(random);
     this.#now = now;
   }
 
   async issue(identity: Identity): Promise<string> {
     const { principal, expires, explicit } = identity;
-    const ticket = newTicket(this.#random, identity);
+    const ticket = this.#printer.print(identity);
     const until = this.#now() + TICKET_MS_MAX;
     const saved: SavedTicket = {
       principal,

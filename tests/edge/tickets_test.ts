@@ -1,5 +1,5 @@
 /** A ticket opens one connection, once, soon; nobody can fill the memory with them. */
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { DriftlessError } from "../../core/errors.ts";
 import { ANONYMOUS, type Identity } from "../../edge/identity.ts";
 import { TICKET_MS_MAX, Tickets, TICKETS_MAX } from "../../edge/tickets.ts";
@@ -21,11 +21,14 @@ Deno.test("a ticket is long, and another one each time", () => {
 });
 
 Deno.test("tickets have the same label when they are of the same principal, and another one else", () => {
-  const labelOf = (identity: Identity) => office().tickets.issue(identity).split("*")[1];
+  const { tickets } = office();
+  const labelOf = (identity: Identity) => tickets.issue(identity).split("*")[1];
   const claimed: Identity = { ...ANNA, principal: { id: "anna", claims: { role: "admin" } } };
   assertEquals(labelOf(ANNA), labelOf({ ...ANNA, expires: 5 }));
   assertEquals(labelOf(ANONYMOUS), labelOf(ANONYMOUS));
   assertEquals(new Set([ANNA, claimed, ANONYMOUS].map(labelOf)).size, 3);
+  // Who reads a label cannot find out whose it is by trying names.
+  assertNotEquals(office().tickets.issue(ANNA).split("*")[1], labelOf(ANNA));
 });
 
 Deno.test("a ticket works once", () => {
