@@ -6,6 +6,9 @@ import type { SlotStore } from "./slot_store.ts";
 /** A function of arrays that has a way of its own here. */
 type ArrayMethod = (this: object, ...args: never[]) => unknown;
 
+/** What methods of arrays call with each element. */
+type ElementCallback = (value: unknown, index: number, list: object) => unknown;
+
 /** Digits of an index that memory has room for. */
 const INDEX_DIGITS_MAX = 10;
 
@@ -107,9 +110,15 @@ class ArrayAccess extends Access implements ProxyHandler<unknown[]> {
   }
 
   at(index: number): unknown {
+    const slot = this.slotAt(index);
+    return slot === 0 ? undefined : this.store.read(slot);
+  }
+
+  /** Where an element is; 0 when there is none. */
+  slotAt(index: number): number {
     const block = this.#block();
-    if (index >= this.store.count(block)) return undefined;
-    return this.store.read(block + BLOCK_HEAD_BYTES + SLOT_BYTES * index);
+    if (index < 0 || index >= this.store.count(block)) return 0;
+    return block + BLOCK_HEAD_BYTES + SLOT_BYTES * index;
   }
 
   get(_target: unknown[], key: string | symbol): unknown {
@@ -229,10 +238,81 @@ const METHODS: Readonly<Record<string, ArrayMethod>> = {
     return gone;
   },
   *values(): Generator<unknown> {
+    const { store, access } = arrayIn(this);
+    for (let index = 0;; index++) {
+      const slot = access.slotAt(index);
+      if (slot === 0) return;
+      yield store.read(slot);
+    }
+  },
+  // Those that follow would work as arrays have them, but ask the accessor three times an element.
+  at(position: number): unknown {
     const { access } = arrayIn(this);
-    for (let index = 0; index < access.length; index++) yield access.at(index);
+    const index = Math.trunc(position) || 0;
+    return access.at(index < 0 ? access.length + index : index);
+  },
+  forEach(use: ElementCallback, within?: unknown): void {
+    through(this, use, within, () => false);
+  },
+  map(use: ElementCallback, within?: unknown): unknown[] {
+    const results: unknown[] = new Array(arrayIn(this).access.length);
+    through(this, use, within, (result, index) => {
+      results[index] = result;
+      return false;
+    });
+    return results;
+  },
+  filter(use: ElementCallback, within?: unknown): unknown[] {
+    const found: unknown[] = [];
+    through(this, use, within, (result, _, value) => {
+      if (result) found.push(value);
+      return false;
+    });
+    return found;
+  },
+  some(use: ElementCallback, within?: unknown): boolean {
+    return through(this, use, within, (result) => Boolean(result));
+  },
+  every(use: ElementCallback, within?: unknown): boolean {
+    return !through(this, use, within, (result) => !result);
+  },
+  reduce(use: (so: unknown, ...of: Parameters<ElementCallback>) => unknown, ...first: unknown[]) {
+    const { store, access } = arrayIn(this);
+    const { length } = access;
+    if (length === 0 && first.length === 0) {
+      throw new TypeError("Cannot reduce an empty array to nothing");
+    }
+    const start = first.length === 0 ? 1 : 0;
+    let result = start === 1 ? access.at(0) : first[0];
+    for (let index = start; index < length; index++) {
+      const slot = access.slotAt(index);
+      if (slot === 0) break;
+      result = use(result, store.read(slot), index, this);
+    }
+    return result;
   },
 };
+
+/**
+ * Calls with each element that an array has now, as long as it is there: the call may shorten the array.
+ * Ends, and returns `true`, when `isLast` says so of a result.
+ */
+function through(
+  accessor: object,
+  use: ElementCallback,
+  within: unknown,
+  isLast: (result: unknown, index: number, value: unknown) => boolean,
+): boolean {
+  const { store, access } = arrayIn(accessor);
+  const { length } = access;
+  for (let index = 0; index < length; index++) {
+    const slot = access.slotAt(index);
+    if (slot === 0) break;
+    const value = store.read(slot);
+    if (isLast(use.call(within, value, index, accessor), index, value)) return true;
+  }
+  return false;
+}
 
 function arrayIn(accessor: object): { readonly store: SlotStore; readonly access: ArrayAccess } {
   const access = originOf(accessor);

@@ -57,7 +57,10 @@ export function copyOfSlot(store: SlotStore, at: number): unknown {
 /** The keys of an object, each once. */
 export function keysOf(store: SlotStore, handle: number): readonly string[] {
   const keys = new Set<string>();
-  forEntries(store, handle, budgetOf(store), (key) => void keys.add(key));
+  const budget = budgetOf(store);
+  const first = store.block(handle, ENTRY_BYTES) + BLOCK_HEAD_BYTES;
+  const end = first + ENTRY_BYTES * store.count(first - BLOCK_HEAD_BYTES);
+  for (let entry = first; entry < end; entry += ENTRY_BYTES) keys.add(keyAt(store, entry, budget));
   return [...keys];
 }
 
@@ -65,25 +68,16 @@ function budgetOf({ arena }: SlotStore): Budget {
   return { bytes: arena.view.byteLength };
 }
 
-/** Goes through the entries of an object. */
-function forEntries(
-  store: SlotStore,
-  handle: number,
-  budget: Budget,
-  use: (key: string, at: number) => void,
-): void {
-  const block = store.block(handle, ENTRY_BYTES);
+/** The key of an entry, which lies in the memory. */
+function keyAt(store: SlotStore, entry: number, budget: Budget): string {
   const { view, bytes } = store.arena;
-  const end = block + BLOCK_HEAD_BYTES + ENTRY_BYTES * store.count(block);
-  for (let entry = block + BLOCK_HEAD_BYTES; entry < end; entry += ENTRY_BYTES) {
-    const at = view.getUint32(entry, true);
-    const length = view.getUint32(entry + WORD_BYTES, true);
-    if (at + length > view.byteLength) {
-      throw new RangeError(`Cannot read the key at ${at}: it leaves the memory`);
-    }
-    spend(budget, length);
-    use(readKey(bytes, at, length), entry + ENTRY_VALUE_OFFSET);
+  const at = view.getUint32(entry, true);
+  const length = view.getUint32(entry + WORD_BYTES, true);
+  if (at + length > view.byteLength) {
+    throw new RangeError(`Cannot read the key at ${at}: it leaves the memory`);
   }
+  spend(budget, length);
+  return readKey(bytes, at, length);
 }
 
 function copySlot(store: SlotStore, at: number, budget: Budget, depth: number): unknown {
@@ -127,16 +121,19 @@ function copyOf(
     return values;
   }
   const object: Record<string, unknown> = {};
-  forEntries(store, handle, budget, (key, at) => {
+  const first = store.block(handle, ENTRY_BYTES) + BLOCK_HEAD_BYTES;
+  const end = first + ENTRY_BYTES * store.count(first - BLOCK_HEAD_BYTES);
+  for (let entry = first; entry < end; entry += ENTRY_BYTES) {
+    const key = keyAt(store, entry, budget);
     // Of two with one key the first counts, as when it is looked up. Nothing is stored as undefined.
-    if (object[key] !== undefined && Object.hasOwn(object, key)) return;
-    const value = copySlot(store, at, budget, depth);
+    if (object[key] !== undefined && Object.hasOwn(object, key)) continue;
+    const value = copySlot(store, entry + ENTRY_VALUE_OFFSET, budget, depth);
     if (key !== "__proto__") object[key] = value;
     else {
       const data = { value, writable: true, enumerable: true, configurable: true };
       Object.defineProperty(object, key, data);
     }
-  });
+  }
   return object;
 }
 

@@ -34,13 +34,16 @@ class Flat {
           : store.read(at);
       },
       set(this: Flat, value: unknown) {
-        const isKnown = this.#generation === arena.generation;
-        const at = (isKnown ? this.#address : Flat.addressIn(this)) + offset;
-        const isPlain = typeof value === "number" && !mayBeShort(value);
-        if (!isPlain || at < arena.mark) return store.write(at, value);
-        const { view } = arena;
-        view.setUint32(at, TAG_F64, true);
-        view.setFloat64(at + WIDE_OFFSET, value, true);
+        // An integer, and negative zero, may be stored otherwise.
+        if (
+          typeof value === "number" && (value | 0) !== value &&
+          this.#generation === arena.generation && this.#address >= arena.mark
+        ) {
+          const { view } = arena;
+          const at = this.#address + offset;
+          view.setUint32(at, TAG_F64, true);
+          view.setFloat64(at + WIDE_OFFSET, value, true);
+        } else store.write(Flat.addressIn(this) + offset, value);
       },
       enumerable: true,
       configurable: false,
@@ -67,12 +70,6 @@ class Flat {
     });
     return Object.fromEntries(entries);
   }
-}
-
-/** Whether a number may be stored as an integer of 32 bits: negative zero is asked about again. */
-function mayBeShort(value: number): boolean {
-  // By comparisons: `value | 0` is slow in every engine when the value is not within 32 bits.
-  return value >= -(2 ** 31) && value < 2 ** 31 && Math.trunc(value) === value;
 }
 
 /** The flat record that a value is. */
@@ -138,6 +135,7 @@ export class FlatShape<K extends string> {
     const fields = this.#fields;
     const { length } = fields;
     const { offset } = store.arena;
+    // As `whole` does, without a function for each record.
     try {
       const start = store.arena.take(length * SLOT_BYTES);
       for (let index = 0; index < length; index++) {

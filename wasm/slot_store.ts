@@ -293,7 +293,9 @@ export class SlotStore {
 
   /** Whoever calls it undoes what it took when it fails. */
   #build(value: object, within: object[]): number {
-    if (within.includes(value)) throw new TypeError("Cannot store what contains itself");
+    for (let level = within.length - 1; level >= 0; level--) {
+      if (within[level] === value) throw new TypeError("Cannot store what contains itself");
+    }
     if (within.length >= SLOT_DEPTH_MAX) {
       throw new TypeError(`Cannot store more than ${SLOT_DEPTH_MAX} levels`);
     }
@@ -308,12 +310,11 @@ export class SlotStore {
     if (Array.isArray(value)) {
       // Once: a getter among the elements may make the array longer.
       const { length } = value;
-      const handle = this.arena.take(WORD_BYTES);
-      const block = this.#newBlock(Math.max(CAPACITY_MIN, length), SLOT_BYTES, length);
+      const handle = this.#newHandle(Math.max(CAPACITY_MIN, length), SLOT_BYTES, length);
+      const block = handle + WORD_BYTES;
       for (let index = 0; index < length; index++) {
         this.#put(block + BLOCK_HEAD_BYTES + SLOT_BYTES * index, value[index], false, inside);
       }
-      this.link(handle, block);
       return handle;
     }
     const prototype: unknown = Object.getPrototypeOf(value);
@@ -323,15 +324,24 @@ export class SlotStore {
       throw new TypeError(`Cannot store a ${constructor?.name}: store what it holds`);
     }
     const names = Object.keys(value);
-    const handle = this.arena.take(WORD_BYTES);
-    const capacity = Math.max(CAPACITY_MIN, names.length);
-    const block = this.#newBlock(capacity, ENTRY_BYTES, names.length);
-    let entry = block + BLOCK_HEAD_BYTES;
-    for (const name of names) {
+    const { length } = names;
+    const handle = this.#newHandle(Math.max(CAPACITY_MIN, length), ENTRY_BYTES, length);
+    const first = handle + WORD_BYTES + BLOCK_HEAD_BYTES;
+    for (let index = 0; index < length; index++) {
+      const name = names[index] as string;
+      const entry = first + ENTRY_BYTES * index;
       this.#putEntry(entry, name, (value as Record<string, unknown>)[name], inside);
-      entry += ENTRY_BYTES;
     }
-    this.link(handle, block);
+    return handle;
+  }
+
+  /** A handle, and the block that it points to right behind it. */
+  #newHandle(capacity: number, unit: number, count: number): number {
+    const handle = this.arena.take(WORD_BYTES + BLOCK_HEAD_BYTES + unit * capacity);
+    const { view } = this.arena;
+    view.setUint32(handle, handle + WORD_BYTES, true);
+    view.setUint32(handle + WORD_BYTES, capacity, true);
+    view.setUint32(handle + 2 * WORD_BYTES, count, true);
     return handle;
   }
 
@@ -355,6 +365,7 @@ export class SlotStore {
     const { view } = this.arena;
     view.setUint32(entry, at, true);
     view.setUint32(entry + WORD_BYTES, length, true);
-    this.#put(entry + ENTRY_VALUE_OFFSET, value, false, within);
+    if (typeof value === "number") this.#putNumber(entry + ENTRY_VALUE_OFFSET, value);
+    else this.#put(entry + ENTRY_VALUE_OFFSET, value, false, within);
   }
 }

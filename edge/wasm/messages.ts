@@ -15,29 +15,27 @@ const UNRESOLVED = /\/(?:\.|%2e)|\\|^[^/]*\/\/[^/?#]*(?:[?#]|$)/i;
 const NO_BYTES = new Uint8Array();
 
 /**
- * A request as a module gets it, its body read. The server's own session cookie is left out: a module
- * has no use for what signs its users in to everything.
+ * A request as a module gets it, its body read; a promise only where there is one. The server's own
+ * session cookie is left out: a module has no use for what signs its users in to everything.
  *
  * @throws {DriftlessError} `too_large` over `bytesMax` in all, `method_not_allowed` for a method that
  *   hosts alone send, `malformed` when the body is cut short
  */
-export async function requestFor(request: Request, bytesMax: number): Promise<WasmRequest> {
-  const { method, url, headers } = request;
+export function requestFor(
+  request: Request,
+  target: string,
+  bytesMax: number,
+): WasmRequest | Promise<WasmRequest> {
+  const { method, headers } = request;
   if (OWN_METHOD.test(method)) {
     throw new DriftlessError("method_not_allowed", `Cannot ${method} this path`);
   }
-  const target = targetOf(url);
   const { lines, length } = seenIn(headers);
   const sent = { method, target, headers: lines, body: NO_BYTES };
   const bytesLeft = bytesMax - sizeOf(sent);
   if (bytesLeft < 0) throw tooLarge(bytesMax);
   if (method === "GET" || method === "HEAD") return sent;
-  return {
-    method,
-    target,
-    headers: lines,
-    body: await bodyOf(request, length, bytesLeft, bytesMax),
-  };
+  return withBody(sent, request, length, { bytesLeft, bytesMax });
 }
 
 /** @throws {DriftlessError} `too_large` when a request has more bytes than that */
@@ -75,15 +73,15 @@ function sizeOf({ method, target, headers, body, fanout = [] }: WasmRequest): nu
   return size;
 }
 
-async function bodyOf(
+async function withBody(
+  { method, target, headers }: WasmRequest,
   request: Request,
   length: string | null,
-  bytesLeft: number,
-  bytesMax: number,
-): Promise<Uint8Array> {
+  { bytesLeft, bytesMax }: { readonly bytesLeft: number; readonly bytesMax: number },
+): Promise<WasmRequest> {
   if (length === null) {
     try {
-      return await readBytes(request, bytesLeft);
+      return { method, target, headers, body: await readBytes(request, bytesLeft) };
     } catch (error) {
       if (error instanceof DriftlessError && error.code === "too_large") throw tooLarge(bytesMax);
       throw error;
@@ -98,22 +96,21 @@ async function bodyOf(
     throw new DriftlessError("malformed", "Cannot read the body: it is cut short", { cause });
   }
   if (body.length > bytesLeft) throw tooLarge(bytesMax);
-  return body;
+  return { method, target, headers, body };
 }
 
 function tooLarge(bytesMax: number): DriftlessError {
   return new DriftlessError("too_large", `The request is larger than ${bytesMax} bytes`);
 }
 
-/** The path of a request's URL: to parse what is resolved already would cost as much as a call. */
-export function pathOf(url: string): string {
-  const target = targetOf(url);
+/** The path of a path and query. */
+export function pathOf(target: string): string {
   const query = target.indexOf("?");
   return query < 0 ? target : target.slice(0, query);
 }
 
-/** Path and query of an absolute URL. */
-function targetOf(given: string): string {
+/** Path and query of a request's URL: to parse what is resolved already costs as much as a call. */
+export function targetOf(given: string): string {
   const url = UNRESOLVED.test(given) ? new URL(given).href : given;
   const start = url.indexOf("/", url.indexOf("://") + 3);
   const end = url.indexOf("#", start);

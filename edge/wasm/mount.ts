@@ -15,7 +15,7 @@ import type { Peer, Upgrade } from "../socket.ts";
 import { HandlerError, WasmFault } from "./fault.ts";
 import { type Caller, runExchange } from "./fetches.ts";
 import type { Lease, WasmInstance } from "./instance.ts";
-import { checkSize, pathOf, requestFor, responseOf, streamOf } from "./messages.ts";
+import { checkSize, pathOf, requestFor, responseOf, streamOf, targetOf } from "./messages.ts";
 import { InstancePool } from "./pool.ts";
 import { OWN_PATH, prepare, type PreparedMount } from "./prepare.ts";
 import type { WasmRequest } from "./request_slots.ts";
@@ -98,10 +98,11 @@ export class WasmMounts {
    * @throws {DriftlessError} when the module does not
    */
   async fetch(request: Request): Promise<Response> {
-    const mounted = this.#find(pathOf(request.url));
+    const target = targetOf(request.url);
+    const mounted = this.#find(pathOf(target));
     if (mounted === undefined) throw notFound();
     const { method } = request;
-    const sent = await requestFor(request, mounted.handler.limits.requestBytes);
+    const sent = await requestFor(request, target, mounted.handler.limits.requestBytes);
     // Who leaves takes an instance along, if it was at work outside. A durable one has other callers.
     const caller = mounted.mode === "durable" ? undefined : request;
     return this.#exchange(mounted, sent, {
@@ -117,9 +118,10 @@ export class WasmMounts {
    * @throws {DriftlessError} when there is no such mount, or it has too many
    */
   async upgrade(request: Request, { remoteAddress }: Peer): Promise<Upgrade> {
-    const mounted = this.#find(pathOf(request.url));
+    const target = targetOf(request.url);
+    const mounted = this.#find(pathOf(target));
     if (mounted?.sockets === undefined) throw notFound();
-    const opening = await requestFor(request, mounted.handler.limits.requestBytes);
+    const opening = await requestFor(request, target, mounted.handler.limits.requestBytes);
     return mounted.sockets.upgrade(opening, remoteAddress);
   }
 

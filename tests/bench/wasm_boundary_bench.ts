@@ -30,6 +30,8 @@ interface Line {
   /** What has a limit, a ratio or nanoseconds. */
   readonly value?: (figures: Figures) => number;
   readonly limit?: Readonly<Record<string, number>>;
+  /** What stands in the way where it is missed. */
+  readonly why?: string;
 }
 
 const SCRIPT = join(import.meta.dirname ?? ".", "boundary_rounds.ts");
@@ -38,6 +40,11 @@ const PART_MAX = 0.4;
 /** The same where all of a value is stored or copied out: nothing is won by leaving it where it is. */
 const WHOLE_MAX = 1;
 const WHOLE: ReadonlySet<string> = new Set(["B1", "B6", "B8", "B10"]);
+/** What stands in the way of rows that miss their limits. */
+const WHY: Readonly<Record<string, string>> = {
+  B6: "an object is made key by key; code generated for each type, and engines, make it at once",
+  B8: "one pass in JavaScript over keys and values; JSON.stringify is one in the engine",
+};
 const US = 1_000;
 const MS = 1_000_000;
 
@@ -48,6 +55,10 @@ const ns = (name: string) => (figures: Figures) => `${at(figures, name).toFixed(
 const us = (name: string) => (figures: Figures) => `${(at(figures, name) / US).toFixed(1)} µs`;
 const both = (limit: number) => ({ Deno: limit, Bun: limit });
 const overhead = (figures: Figures) => at(figures, "module") / at(figures, "plain") - 1;
+
+/** What the least that a record could take does without. */
+const CHECKS =
+  "each access asks whether the memory has grown and whether the record was given back";
 
 /** The limits of accessors and whole requests come from what others take, against the same floor. */
 const LINES: readonly Line[] = [
@@ -66,18 +77,21 @@ const LINES: readonly Line[] = [
     shown: us("module"),
     value: overhead,
     limit: { Deno: 0.55, Bun: 0.42 },
+    why: "the module's limits, its lease and its pool, on top of a very fast Request",
   },
   {
     name: "field of a record, read: against the least",
     shown: (figures) => `${at(figures, "read").toFixed(1)} ns`,
     value: ratio("read", "floorRead"),
     limit: { Deno: 1.33, Bun: 1.1 },
+    why: CHECKS,
   },
   {
     name: "field of a record, written: against the least",
     shown: (figures) => `${at(figures, "write").toFixed(1)} ns`,
     value: ratio("write", "floorWrite"),
     limit: { Deno: 2, Bun: 1.27 },
+    why: CHECKS,
   },
   {
     name: "8 fetches, suspended: against replay",
@@ -90,6 +104,7 @@ const LINES: readonly Line[] = [
     shown: us("warm"),
     value: (figures) => at(figures, "warm"),
     limit: both(50 * US),
+    why: "nearly all of it is the engine's own WebAssembly.Instance",
   },
   {
     name: "bytes to an instance",
@@ -115,7 +130,24 @@ for (const [runtime, report] of [["Deno", await onDeno()], ["Bun", await onBun()
     }`,
   );
   for (const row of Object.entries(report.values)) console.log(`  ${shownRow(...row)}`);
+  for (const reason of reasons(runtime, report)) console.log(`  ${reason}`);
   console.log("");
+}
+
+/** Why what is missed is missed, as far as it is known. */
+function reasons(runtime: string, { boundary, values }: Report): readonly string[] {
+  const lines = LINES.flatMap(({ name, value, limit, why }) =>
+    why !== undefined && (value?.(boundary) ?? 0) > (limit?.[runtime] ?? Infinity)
+      ? `MISSED ${name.trim()}: ${why}`
+      : []
+  );
+  const rows = Object.entries(values).flatMap(([name, { json, protobuf }]) => {
+    const why = WHY[name.split(" ", 1)[0] ?? ""];
+    return why !== undefined && Math.max(json, protobuf) > WHOLE_MAX
+      ? `MISSED ${name}: ${why}`
+      : [];
+  });
+  return ["", ...lines, ...rows];
 }
 
 function shownRow(name: string, { ns, json, protobuf }: RowFigures): string {

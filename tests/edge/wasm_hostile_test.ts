@@ -12,7 +12,7 @@ import { WasmFault } from "../../edge/wasm/fault.ts";
 import { HeaderCache, RESPONSE_HEADERS_MAX } from "../../edge/wasm/header_cache.ts";
 import { limitsOf } from "../../edge/wasm/limits.ts";
 import { ModuleMemory } from "../../edge/wasm/memory.ts";
-import { pathOf, requestFor } from "../../edge/wasm/messages.ts";
+import { pathOf, requestFor, targetOf } from "../../edge/wasm/messages.ts";
 import {
   Outbound,
   REQUEST_HEADER_BYTES_MAX,
@@ -92,7 +92,7 @@ Deno.test("no module sees the session of its caller, however the cookie is spell
       `__Host-driftless =secret; a=1`,
     ]
   ) {
-    const { headers } = await requestFor(new Request(HOST, { headers: { cookie } }), 10_000);
+    const { headers } = await requestFor(new Request(HOST, { headers: { cookie } }), "/", 10_000);
     assert(!headers.includes("secret"), cookie);
   }
 });
@@ -128,8 +128,9 @@ Deno.test("a target has no dots to climb with, whatever the server left in it", 
   };
   for (const [sent, resolved] of Object.entries(targets)) {
     const request = changed(new Request(HOST), { url: `${HOST}${sent}` });
-    assertStrictEquals((await requestFor(request, 10_000)).target, resolved);
-    assertStrictEquals(pathOf(request.url), resolved.split("?")[0]);
+    const target = targetOf(request.url);
+    assertStrictEquals((await requestFor(request, target, 10_000)).target, resolved);
+    assertStrictEquals(pathOf(target), resolved.split("?")[0]);
   }
 });
 
@@ -150,7 +151,8 @@ Deno.test("a body is cut at its limit, whatever length it claims", async () => {
     const received = changed(new Request(HOST, { method: "POST", body }), {
       headers: new Map(claim),
     });
-    const refused = await requestFor(received, 1024).then(() => "taken", (error) => error.code);
+    const asked = Promise.resolve(requestFor(received, "/", 1024));
+    const refused = await asked.then(() => "taken", (error) => error.code);
     assertStrictEquals(refused, "too_large", `${claim}`);
   }
 });

@@ -253,6 +253,49 @@ export const SLOT_DEFECT_CASES: readonly SlotCase[] = [
     },
   },
   {
+    title: "Z5: what goes through an array of slots does as what goes through an array does",
+    run() {
+      const slots = opened();
+      const ways: ((list: unknown[]) => unknown)[] = [
+        (list) => [0, 2.9, -1, -3, -4, 3, NaN, -Infinity].map((index) => list.at(index)),
+        (list) => list.map((it, index, all) => [it, index, all === list]),
+        (list) => list.filter((it) => it !== "b"),
+        (list) => [list.some((it) => it === "b"), list.some(() => 0), [].some(() => true)],
+        (list) => [list.every((it) => it !== "b"), list.every(() => 1)],
+        (list) => list.reduce((so, it, index) => `${so}${it}${index}`),
+        (list) => list.reduce((so, it, index, all) => [so, it, index, all.length], undefined),
+        (list) =>
+          list.map(function (this: unknown) {
+            return this;
+          }, "within"),
+        (list) => [...list, ...list.values(), ...list.entries(), ...list.keys()],
+        (list) => {
+          const seen: unknown[] = [];
+          list.forEach((it) => {
+            seen.push(it);
+            if (seen.length === 1) list.push("more");
+            if (seen.length === 2) list.length = 2;
+          });
+          return seen;
+        },
+        (list) => list.reduce((so, it) => (list.length = 1, [so, it])),
+        (list) => list.map((it) => (list.length = 1, it)).length,
+      ];
+      for (const way of ways) {
+        const values = ["a", "b", "c"];
+        const list: unknown[] = slots.create(values);
+        equal(way(list), way(values));
+      }
+      const none: number[] = slots.create([]);
+      throws(() => none.reduce((so, it) => so + it), TypeError, "Cannot reduce an empty array");
+      equal([none.reduce((so, it) => so + it, 7), none.every(() => false), none.at(-1)], [
+        7,
+        true,
+        undefined,
+      ]);
+    },
+  },
+  {
     title: "slots do what arrays and objects of JavaScript do, step by step at random",
     run() {
       for (let seed = 1; seed <= 10; seed++) walk(new Prng(seed), opened());
