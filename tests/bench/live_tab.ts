@@ -63,10 +63,13 @@ export class BenchTab {
     const timer = setTimeout(() => reject(new Error("an island did not come")), INIT_MS_MAX);
     socket.onclose = ({ code, reason }) => reject(new Error(`a socket ended: ${code} ${reason}`));
     socket.onopen = () => island === "" ? resolve() : socket.send(showFrame(island));
+    let held: Uint8Array | undefined;
     socket.onmessage = ({ data }) => {
-      const { message } = arrivalOf(new Uint8Array(data));
+      const arrival = arrivalOf(new Uint8Array(data), held);
+      const { message } = arrival;
+      held = arrival.held;
       if (message?.kind === SERVER_INIT) resolve();
-      else reject(new Error(`the server says ${message?.code} ${message?.error}`));
+      else if (held === undefined) reject(new Error(`the server says ${message?.code} ${message?.error}`));
     };
     await promise;
     clearTimeout(timer);
