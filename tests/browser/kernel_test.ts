@@ -1,11 +1,7 @@
 /** The hand-written module in real Chromium: with its twin, and under a policy that forbids it. */
 import { assertEquals } from "@std/assert";
-import { launchBrowser } from "./harness.ts";
 import type {} from "./kernel_page.ts";
-import { bundledPage } from "./page_bundle.ts";
-
-/** Every request to it is answered by the test. */
-const ORIGIN = "http://localhost:8";
+import { underPolicy } from "./policy_page.ts";
 
 /** Of the random cases; another one finds other cases. */
 const SEED = 20_261_124;
@@ -18,27 +14,9 @@ function kernelTest(name: string, { policy, kind, count }: {
   readonly count: number;
 }): void {
   Deno.test(name, async () => {
-    const script = await bundledPage("kernel_page.ts");
-    await using cleanup = new AsyncDisposableStack();
-    const browser = await launchBrowser();
-    cleanup.defer(() => browser.close());
-    const page = await browser.newPage();
-    await page.route(`${ORIGIN}/**`, (route) =>
-      route.fulfill(
-        route.request().url().endsWith(".js") ? { contentType: "text/javascript", body: script } : {
-          contentType: "text/html",
-          headers: { "content-security-policy": policy },
-          body: `<!doctype html><script type="module" src="/s.js"></script>`,
-        },
-      ));
-    await page.goto(`${ORIGIN}/`);
-    await page.waitForFunction(() => "kernelReport" in globalThis);
-    const report = await page.evaluate(
-      ([seed, count]) => kernelReport(seed, count),
-      [
-        SEED,
-        count,
-      ] as const,
+    const report = await underPolicy(
+      { script: "kernel_page.ts", policy, ready: "kernelReport" },
+      (page) => page.evaluate(([seed, most]) => kernelReport(seed, most), [SEED, count] as const),
     );
     assertEquals([report.kind, report.problems], [kind, []]);
   });

@@ -9,6 +9,10 @@ import { plainColumns } from "../../wasm/plain_columns.ts";
 import { compare, runColumnCases } from "./column_cases.ts";
 
 const FOLDER = import.meta.dirname ?? ".";
+const WORKERD: readonly string[] = [
+  ...[Deno.execPath(), "run", "-A", "--no-check"],
+  join(FOLDER, "module_workerd.ts"),
+];
 const ROOT = join(FOLDER, "..", "..");
 
 /** Of the random cases; another one finds other cases. */
@@ -93,8 +97,7 @@ Deno.test("the kernel of columns agrees with its twin on Bun", async () => {
 });
 
 Deno.test("the kernel of columns agrees with its twin on workerd, which has a module to use", async () => {
-  const script = join(FOLDER, "column_workerd.ts");
-  const report = await reportOf([Deno.execPath(), "run", "-A", "--no-check", script], SEED + 2);
+  const report = await reportOf([...WORKERD, "column_worker.ts", "columns.wasm"], SEED + 2);
   assertEquals([report.kind, report.problems], ["simd", []]);
   assertEquals(report.opened, [
     { kind: "simd", variance: 22.5 },

@@ -9,6 +9,10 @@ import { plainKernel } from "../../wasm/plain_kernel.ts";
 import { runKernelCases } from "./kernel_cases.ts";
 
 const FOLDER = import.meta.dirname ?? ".";
+const WORKERD: readonly string[] = [
+  ...[Deno.execPath(), "run", "-A", "--no-check"],
+  join(FOLDER, "module_workerd.ts"),
+];
 const ROOT = join(FOLDER, "..", "..");
 const WASM = join(ROOT, "wasm");
 
@@ -58,8 +62,7 @@ Deno.test("the module agrees with its twin on Bun", async () => {
 });
 
 Deno.test("the module agrees with its twin on workerd", async () => {
-  const script = join(FOLDER, "kernel_workerd.ts");
-  await assertAgreement([Deno.execPath(), "run", "-A", "--no-check", script], SEED + 2);
+  await assertAgreement([...WORKERD, "kernel_worker.ts", "kernel.wasm"], SEED + 2);
 });
 
 Deno.test("the kernel is the same one for everybody, and the twin where nothing compiles", async () => {

@@ -6,8 +6,7 @@ import { collection, defineApp } from "../../core/app.ts";
 import { MemoryStore } from "../../core/memory_store.ts";
 import { SyncServer } from "../../core/server.ts";
 import { RULE_QUESTIONS_MAX, RULE_ROUNDS_MAX, wasmRules } from "../../wasm/rules.ts";
-import { launchBrowser } from "../browser/harness.ts";
-import { bundledPage } from "../browser/page_bundle.ts";
+import { underPolicy } from "../browser/policy_page.ts";
 import { ann, Author, ManualClock } from "../core/server_rig.ts";
 import { ALWAYS, SuspendingMemory } from "../core/suspending_memory.ts";
 import { assertServes, withDoors } from "../edge/served_app.ts";
@@ -20,8 +19,6 @@ import type {} from "./rule_page.ts";
 import { BROKEN, bunReport, workerdReport } from "./runtimes.ts";
 
 const RULES = join(ROOT, "wasm", "handlers", "rules.wasm");
-/** Every request to it is answered by the test. */
-const ORIGIN = "http://localhost:8";
 const PAGE_BYTES = 65_536;
 
 function passed(outcomes: readonly Outcome[]): void {
@@ -42,22 +39,15 @@ Deno.test("rules of a module are an app's own on workerd", async () => {
 });
 
 Deno.test("rules of a module are an app's own in Chromium", async () => {
-  const script = await bundledPage(join(ROOT, "tests", "wasm_host", "rule_page.ts"));
-  await using cleanup = new AsyncDisposableStack();
-  const browser = await launchBrowser();
-  cleanup.defer(() => browser.close());
-  const page = await browser.newPage();
-  await page.route(`${ORIGIN}/**`, (route) =>
-    route.fulfill(
-      route.request().url().endsWith(".js") ? { contentType: "text/javascript", body: script } : {
-        contentType: "text/html",
-        headers: { "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" },
-        body: `<!doctype html><script type="module" src="/s.js"></script>`,
-      },
-    ));
-  await page.goto(`${ORIGIN}/`);
-  await page.waitForFunction(() => "ruleReport" in globalThis);
-  passed(await page.evaluate((bytes) => ruleReport(bytes), [...await Deno.readFile(RULES)]));
+  const bytes = [...await Deno.readFile(RULES)];
+  const script = join(ROOT, "tests", "wasm_host", "rule_page.ts");
+  const policy = "script-src 'self' 'wasm-unsafe-eval'";
+  passed(
+    await underPolicy(
+      { script, policy, ready: "ruleReport" },
+      (page) => page.evaluate((module) => ruleReport(module), bytes),
+    ),
+  );
 });
 
 Deno.test("a mutator of a module writes what it says, and refuses in its words", () => {

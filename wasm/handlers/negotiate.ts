@@ -1,7 +1,7 @@
 /*
  * Tells the caller what they sent, in the form that they accept: JSON, HTML, or plain text.
  *
- *     curl --header 'accept: text/html' 'http://localhost:8787/negotiate?name=Ada'
+ *     curl --header 'accept: text/html' 'http://127.0.0.1:8000/negotiate?name=Ada'
  *
  * This is AssemblyScript: it looks like TypeScript and compiles to WebAssembly. A request is ten slots
  * of 16 bytes, an answer four: see README.md in this folder.
