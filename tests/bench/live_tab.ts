@@ -69,7 +69,9 @@ export class BenchTab {
       const { message } = arrival;
       held = arrival.held;
       if (message?.kind === SERVER_INIT) resolve();
-      else if (held === undefined) reject(new Error(`the server says ${message?.code} ${message?.error}`));
+      else if (held === undefined) {
+        reject(new Error(`the server says ${message?.code} ${message?.error}`));
+      }
     };
     await promise;
     clearTimeout(timer);

@@ -8,15 +8,23 @@ import { plainKernel } from "../../wasm/plain_kernel.ts";
 import { change, client, contentsOf, outcome, row, type StoreCase } from "./store_suite.ts";
 import { nodesOf } from "./store_tree_suite.ts";
 
-const SCOPES = ["s", "\ufffd", "\u{1f600}"];
 const ENTITIES = ["todo", "__proto__"];
 const IDS = ["a", "b", "\ufffd", "\u{1f600}", "'"];
 const CLIENTS = ["", "c", "d"];
 const MUTATIONS = ["m", "n", "o", "p", "q"];
-const NAMES = { entities: ENTITIES, ids: IDS, clients: CLIENTS, mutations: MUTATIONS };
+const JSON_TEXTS = ["{}", '{"a":1}', "\u{1f600}"];
+/** The scopes of random operations. */
+export const MODEL_SCOPES: readonly string[] = ["s", "\ufffd", "\u{1f600}"];
+/** What else they name. */
+export const MODEL_NAMES = {
+  entities: ENTITIES,
+  ids: IDS,
+  clients: CLIENTS,
+  mutations: MUTATIONS,
+};
 
 /** One call on a store; numbers are relative to its state, so that any sequence makes sense. */
-type Operation = (store: Store) => void;
+export type Operation = (store: Store) => void;
 
 interface Attempt {
   readonly operations: readonly Operation[];
@@ -48,9 +56,9 @@ function caseOf(name: string, kernel?: Kernel): StoreCase {
             const [seen, expected] = [attempted(store, attempt), attempted(memory, attempt)];
             assert.deepEqual(seen, expected);
             assert.deepEqual(store.scopes(), memory.scopes());
-            for (const scope of SCOPES) {
-              const contents = contentsOf(store, scope, NAMES);
-              assert.deepEqual(contents, contentsOf(memory, scope, NAMES));
+            for (const scope of MODEL_SCOPES) {
+              const contents = contentsOf(store, scope, MODEL_NAMES);
+              assert.deepEqual(contents, contentsOf(memory, scope, MODEL_NAMES));
               if (kernel !== undefined) {
                 assert.deepEqual(nodesOf(store, scope), nodesOf(memory, scope));
               }
@@ -67,7 +75,7 @@ function caseOf(name: string, kernel?: Kernel): StoreCase {
 
 /** Runs one transaction; what a snapshot from before it reads afterwards. */
 function attempted(store: Store, { operations, isUndone, isWatched }: Attempt): unknown {
-  const readers = isWatched ? SCOPES.map((scope) => store.snapshot(scope)) : [];
+  const readers = isWatched ? MODEL_SCOPES.map((scope) => store.snapshot(scope)) : [];
   const work = () => {
     for (const operation of operations) operation(store);
     if (isUndone) throw new RangeError("undone");
@@ -90,12 +98,13 @@ function attempts(): fc.Arbitrary<Attempt> {
   });
 }
 
-function operations(): fc.Arbitrary<Operation> {
-  const scope = fc.constantFrom(...SCOPES);
+/** Any call, whose rows have one of these texts. */
+export function operations(texts: readonly string[] = JSON_TEXTS): fc.Arbitrary<Operation> {
+  const scope = fc.constantFrom(...MODEL_SCOPES);
   const entity = fc.constantFrom(...ENTITIES);
   const id = fc.constantFrom(...IDS);
   const small = fc.nat(6);
-  const json = fc.constantFrom("{}", '{"a":1}', "\u{1f600}");
+  const json = fc.constantFrom(...texts);
   return fc.oneof(
     fc.tuple(scope, entity, id, small, json).map(
       ([scope, entity, id, wait, json]): Operation => (store) => {

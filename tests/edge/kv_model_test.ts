@@ -5,20 +5,20 @@ import { MemoryStore } from "../../core/memory_store.ts";
 import type { Store } from "../../core/store.ts";
 import { type KvStore, openKvStore } from "../../edge/kv/open.ts";
 import { plainKernel } from "../../wasm/plain_kernel.ts";
-import { change, client, contentsOf, outcome, row } from "../conformance/store_suite.ts";
+import {
+  MODEL_NAMES,
+  MODEL_SCOPES,
+  type Operation,
+  operations,
+} from "../conformance/store_model.ts";
+import { contentsOf } from "../conformance/store_suite.ts";
 import { assertTree, nodesOf } from "../conformance/store_tree_suite.ts";
 
-const SCOPES = ["s", "\ufffd", "\u{1f600}"];
-const ENTITIES = ["todo", "__proto__"];
-const IDS = ["a", "b", "\ufffd", "\u{1f600}", "'"];
-const CLIENTS = ["", "c", "d"];
-const MUTATIONS = ["m", "n", "o", "p"];
-const NAMES = { entities: ENTITIES, ids: IDS, clients: CLIENTS, mutations: MUTATIONS };
+/** The last one is too long for one value of KV. */
+const TEXTS = ["{}", '{"a":1}', "\u{1f600}", "x".repeat(70_000)];
 
 /** How many histories; `KV_MODEL_RUNS` says another number. */
 const RUNS = Number(Deno.env.get("KV_MODEL_RUNS") ?? 60);
-
-type Operation = (store: Store) => void;
 
 interface Step {
   readonly operations: readonly Operation[];
@@ -76,53 +76,18 @@ async function take(stores: readonly KvStore[], memory: MemoryStore, step: Step)
 async function assertEqual(store: KvStore, memory: MemoryStore): Promise<void> {
   const scopes = await store.settle(() => store.scopes());
   assert.deepEqual(scopes, memory.scopes());
-  for (const scope of SCOPES) {
-    const contents = await store.settle(() => contentsOf(store, scope, NAMES));
-    assert.deepEqual(contents, contentsOf(memory, scope, NAMES));
+  for (const scope of MODEL_SCOPES) {
+    const contents = await store.settle(() => contentsOf(store, scope, MODEL_NAMES));
+    assert.deepEqual(contents, contentsOf(memory, scope, MODEL_NAMES));
     assert.deepEqual(await store.settle(() => nodesOf(store, scope)), nodesOf(memory, scope));
   }
 }
 
 function steps(): fc.Arbitrary<Step> {
   return fc.record({
-    operations: fc.array(operations(), { maxLength: 10 }),
+    operations: fc.array(operations(TEXTS), { maxLength: 10 }),
     isUndone: fc.nat(5).map((n) => n === 0),
     turn: fc.nat(2),
     isRead: fc.boolean(),
   });
-}
-
-function operations(): fc.Arbitrary<Operation> {
-  const scope = fc.constantFrom(...SCOPES);
-  const entity = fc.constantFrom(...ENTITIES);
-  const id = fc.constantFrom(...IDS);
-  const small = fc.nat(6);
-  // The last one is too long for one value of KV.
-  const json = fc.constantFrom("{}", '{"a":1}', "\u{1f600}", "x".repeat(70_000));
-  return fc.oneof(
-    fc.tuple(scope, entity, id, small, json).map(
-      ([scope, entity, id, wait, json]): Operation => (store) => {
-        const { cursor, time } = store.head(scope);
-        store.append(scope, change(cursor + 1, { entity, id, json, time: time + wait }));
-      },
-    ),
-    fc.tuple(scope, entity, id, fc.boolean(), json).map(
-      ([scope, entity, id, live, json]): Operation => (store) => {
-        const { cursor } = store.head(scope);
-        store.putRow(scope, row(id, { entity, live, json, cursor }));
-      },
-    ),
-    fc.tuple(scope, fc.constantFrom(...CLIENTS), small).map(
-      ([scope, id, lastSeq]): Operation => (store) =>
-        store.putClient(scope, client(id, { lastSeq })),
-    ),
-    fc.tuple(scope, fc.constantFrom(...CLIENTS), fc.constantFrom(...MUTATIONS), small, small).map(
-      ([scope, client, mutation, seq, time]): Operation => (store) =>
-        store.putOutcome(scope, outcome(mutation, { client, seq, time })),
-    ),
-    fc.tuple(scope, small, fc.integer({ min: 0, max: 20 }), small).map(
-      ([scope, changes, before, outcomes]): Operation => (store) =>
-        store.trim(scope, { changes, before, outcomes }),
-    ),
-  );
 }
