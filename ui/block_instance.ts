@@ -152,6 +152,8 @@ export class BlockInstance implements Part {
   /** The loop variables, outermost first. */
   variables: readonly unknown[];
   source: object | null = null;
+  /** Where its list had it when it was last looked for. */
+  place = 0;
   isDirty = false;
   isDead = false;
   isOpaque = false;

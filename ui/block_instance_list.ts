@@ -64,6 +64,7 @@ export class ListInstance implements Part {
     const { length } = source.values;
     for (let at = 0; at < length; at++) {
       const item = this.#born(source, at);
+      item.place = at;
       this.items.push(item);
       if (this.slot.key !== null) this.keys.push(this.#keyOf(item));
     }
@@ -88,8 +89,8 @@ export class ListInstance implements Part {
   /** Whether an item, whose data changed, still has the key that it goes by. */
   hasKey(item: BlockInstance): boolean {
     if (this.slot.key === null) return true;
-    const place = this.items.indexOf(item);
-    return Object.is(this.keys[place], this.#keyOf(item));
+    if (this.items[item.place] !== item) item.place = this.items.indexOf(item);
+    return Object.is(this.keys[item.place], this.#keyOf(item));
   }
 
   end(): void {

@@ -215,21 +215,22 @@ export function withValues(patch: Patch, values: readonly BoundValue[]): Ops {
   return { ops, texts: [...patch.texts, ...more.texts] };
 }
 
+/** Where varints are put together, unless there are many: most patches are a few bytes. */
+const SCRATCH = new Uint8Array(1024);
+/** A varint has no more bytes: tokens are safe integers. */
+const TOKEN_BYTES_MAX = 8;
+
 /** Numbers as varints; a byte that stands for itself is given as -1 - byte. */
 export function varints(tokens: readonly number[]): Uint8Array<ArrayBuffer> {
-  let length = 0;
-  for (const token of tokens) {
-    length++;
-    for (let unit = 128; unit <= token; unit *= 128) length++;
-  }
-  const bytes = new Uint8Array(length);
+  const most = tokens.length * TOKEN_BYTES_MAX;
+  const bytes = most <= SCRATCH.length ? SCRATCH : new Uint8Array(most);
   let at = 0;
   for (const token of tokens) {
     let rest = token < 0 ? 0 : token;
     for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = rest % 128 + 128;
     bytes[at++] = token < 0 ? -1 - token : rest;
   }
-  return bytes;
+  return bytes.slice(0, at);
 }
 
 /** 0, 1, 2, 3, … for 0, -1, 1, -2, … */
