@@ -147,16 +147,19 @@ export class BlockInstance implements Part {
   readonly number: number;
   /** The list that it is an item of. */
   readonly list: ListInstance | null;
-  /** By slot. */
-  readonly held: Held[];
   /** The loop variables, outermost first. */
   variables: readonly unknown[];
   source: object | null = null;
   /** Where its list had it when it was last looked for. */
   place = 0;
-  isDirty = false;
   isDead = false;
+  // What a look at a long list reads of each item lies together.
+  isDirty = false;
   isOpaque = false;
+  /** The outermost variable once more: it is nearer here. */
+  outermost: unknown;
+  /** By slot. */
+  readonly held: Held[];
 
   /** Is born, with everything in it. */
   constructor(
@@ -170,6 +173,7 @@ export class BlockInstance implements Part {
     this.number = rendering.nextNumber++;
     this.list = list;
     this.variables = variables;
+    this.outermost = variables[0];
     rendering.born(this);
     const held = this.#begun();
     this.held = held ?? new Array<Held>(this.blueprint.block.slots.length);
@@ -203,6 +207,7 @@ export class BlockInstance implements Part {
   rebind(variables: readonly unknown[]): void {
     const isOther = variables.some((value, index) => !Object.is(value, this.variables[index]));
     this.variables = variables;
+    this.outermost = variables[0];
     this.evaluate(true, isOther);
   }
 

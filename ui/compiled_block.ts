@@ -146,7 +146,9 @@ function addScan(
     tests.push(stillCode(writer, code.of(plan.expression.evaluate), `h[${plan.index}]`, plan));
   }
   if (!code.isSteady || block.depth !== depth + variables) return null;
-  const same = [`V[${depth}] === values[at]`];
+  // All that there is to know of a loop that is in none stands in the item itself.
+  const isOutermost = depth === 0 && variables === 1;
+  const same = [isOutermost ? "item.outermost === values[at]" : `V[${depth}] === values[at]`];
   if (variables === 2) {
     same.push(`V[${depth + 1}] === (seconds === null ? at : seconds[at])`);
   }
@@ -161,10 +163,10 @@ function addScan(
     try {
       for (; at < end; at++) {
         const item = items[at];
-        const V = item.variables;
+        ${isOutermost ? "" : "const V = item.variables;"}
         if (item.isDirty || item.isOpaque || !(${same.join(" && ")})) break;
         const h = item.held;
-        ${code.variables}
+        ${isOutermost ? code.variablesOf(() => "item.outermost") : code.variables}
         if (!(${["true", ...tests].join(" && ")} && isSure)) break;
       }
     } catch {}

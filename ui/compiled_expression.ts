@@ -261,7 +261,12 @@ export class SteadyCode extends ExpressionCode {
 
   /** Fetches the variables, which the code calls by other names. */
   get variables(): string {
-    return [...this.#variables].map((index) => `const v${index} = V[${index}];`).join(" ");
+    return this.variablesOf((index) => `V[${index}]`);
+  }
+
+  /** Fetches them from where they are. */
+  variablesOf(place: (index: number) => string): string {
+    return [...this.#variables].map((index) => `const v${index} = ${place(index)};`).join(" ");
   }
 
   protected closure(): string {
