@@ -153,11 +153,8 @@ export class BlockInstance implements Part {
   /** Where its list had it when it was last looked for. */
   place = 0;
   isDead = false;
-  // What a look at a long list reads of each item lies together.
   isDirty = false;
   isOpaque = false;
-  /** The outermost variable once more: it is nearer here. */
-  outermost: unknown;
   /** By slot. */
   readonly held: Held[];
 
@@ -173,7 +170,6 @@ export class BlockInstance implements Part {
     this.number = rendering.nextNumber++;
     this.list = list;
     this.variables = variables;
-    this.outermost = variables[0];
     rendering.born(this);
     const held = this.#begun();
     this.held = held ?? new Array<Held>(this.blueprint.block.slots.length);
@@ -207,7 +203,6 @@ export class BlockInstance implements Part {
   rebind(variables: readonly unknown[]): void {
     const isOther = variables.some((value, index) => !Object.is(value, this.variables[index]));
     this.variables = variables;
-    this.outermost = variables[0];
     this.evaluate(true, isOther);
   }
 
@@ -229,6 +224,7 @@ export class BlockInstance implements Part {
       else if (isDeep) (this.held[plan.index] as ListInstance).sync(true);
     }
     rendering.noteOpaque(this, wasOpaque);
+    this.list?.inputs?.forget(this);
   }
 
   /** Writes what it shows, for who has no such instance yet. */

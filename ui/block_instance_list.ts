@@ -2,6 +2,7 @@
 import type { ListPlan } from "./blueprint.ts";
 import { BlockInstance, type Part, type Rendering } from "./block_instance.ts";
 import { isTrue } from "./expression_text.ts";
+import { type ItemInputs, itemInputs } from "./item_inputs.ts";
 import { doubledKey, placesOf, reorderOf } from "./list_diff.ts";
 import { EMPTY, secondOf, type Source, sourceOf } from "./list_source.ts";
 import type { Run } from "./expression_arithmetic.ts";
@@ -20,6 +21,7 @@ export class ListInstance implements Part {
   #scratch: unknown[] = [];
   isDirty = false;
   isOpaque = false;
+  readonly inputs: ItemInputs | null;
   readonly #plan: ListPlan;
   #isKeyOpaque = false;
 
@@ -28,6 +30,7 @@ export class ListInstance implements Part {
     this.slot = plan.slot;
     this.index = plan.index;
     this.#plan = plan;
+    this.inputs = itemInputs(this, plan.scan);
   }
 
   get order(): number {
@@ -64,7 +67,6 @@ export class ListInstance implements Part {
     const { length } = source.values;
     for (let at = 0; at < length; at++) {
       const item = this.#born(source, at);
-      item.place = at;
       this.items.push(item);
       if (this.slot.key !== null) this.keys.push(this.#keyOf(item));
     }
@@ -101,6 +103,7 @@ export class ListInstance implements Part {
   #syncByPlace(source: Source, isDeep: boolean): void {
     const { length } = source.values;
     const kept = Math.min(length, this.items.length);
+    if (length !== this.items.length) this.inputs?.clear();
     if (kept < this.items.length) this.#remove(kept, this.items.length - kept);
     else if (kept < length) this.#insert(source, kept, length - kept);
     for (let at = this.#scanned(source, 0, kept, isDeep); at < kept;) {
@@ -113,7 +116,7 @@ export class ListInstance implements Part {
   #scanned(source: Source, at: number, end: number, isDeep: boolean): number {
     const { scan } = this.#plan;
     if (!isDeep || scan === null || this.#rendering.failed.size > 0) return at;
-    return scan(this, this.owner.variables, source, at, end);
+    return this.inputs?.next(source, at, end) ?? scan.scan(this, source, at, end);
   }
 
   /** With everything at its place, whatever may have changed is all that has to be looked at. */
@@ -176,6 +179,7 @@ export class ListInstance implements Part {
 
   /** Brings the items between `start` and `end` into line with these keys. */
   #arrange(source: Source, start: number, keys: readonly unknown[], end: number): void {
+    this.inputs?.clear();
     const isSame = (place: number) => Object.is(this.keys[place], keys[place - start]);
     const found = placesOf(this.keys, start, end, isSame);
     const taken = new Uint8Array(end - start);
@@ -250,16 +254,12 @@ export class ListInstance implements Part {
   }
 
   #reorder(start: number, order: readonly number[]): void {
-    const reorder = reorderOf(order);
+    const reorder = reorderOf(order, start);
     if (reorder.kind === "none") return;
     const { writer } = this.#rendering;
     const { number } = this.owner;
-    if (reorder.kind === "moves") {
-      const moves = reorder.moves.map(({ from, to, count }) => (
-        { from: from + start, to: to + start, count }
-      ));
-      writer.move(number, this.index, moves);
-    } else writer.permute(number, this.index, start + reorder.at, reorder.order);
+    if (reorder.kind === "moves") writer.move(number, this.index, reorder.moves);
+    else writer.permute(number, this.index, reorder.at, reorder.order);
     const items = this.items.slice(start, start + order.length);
     const keys = this.keys.slice(start, start + order.length);
     order.forEach((from, to) => {
@@ -290,6 +290,7 @@ export class ListInstance implements Part {
   /** Gives an item its value of now, and evaluates it if that is another. */
   #renew(source: Source, at: number, isDeep: boolean): void {
     const item = this.items[at] as BlockInstance;
+    item.place = at;
     const depth = this.#depth;
     const isSame = item.variables[depth] === source.values[at] &&
       (this.slot.variables === 1 || item.variables[depth + 1] === secondOf(source, at));
@@ -301,7 +302,9 @@ export class ListInstance implements Part {
 
   #born(source: Source, at: number): BlockInstance {
     const variables = this.#variables(source, at);
-    return new BlockInstance(this.#rendering, this.slot.block, variables, this);
+    const item = new BlockInstance(this.#rendering, this.slot.block, variables, this);
+    item.place = at;
+    return item;
   }
 
   get #depth(): number {

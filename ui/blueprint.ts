@@ -4,7 +4,7 @@ import {
   codeOf,
   type IsStill,
   type PlannedBlock,
-  type Scan,
+  type ScanCode,
 } from "./compiled_block.ts";
 import type { Run } from "./expression_arithmetic.ts";
 import { type HtmlOf, type Markup, markupOf } from "./first_html.ts";
@@ -35,7 +35,7 @@ export interface ListPlan {
   readonly key: Run | null;
   readonly filter: Run | null;
   /** Passes over items that are as they were; `null` if each has to be asked. */
-  readonly scan: Scan | null;
+  readonly scan: ScanCode | null;
 }
 
 /** A slot whose content is one of several blocks. */

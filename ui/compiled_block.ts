@@ -29,11 +29,34 @@ export type IsStill = (state: object, variables: readonly unknown[], shown: Show
 /** The first place, from `at` to `end`, whose item may not be as it was. */
 export type Scan = (
   list: ListInstance,
-  outer: readonly unknown[],
   source: { readonly values: readonly unknown[]; readonly seconds: readonly unknown[] | null },
   at: number,
   end: number,
 ) => number;
+
+/** The first place whose row, of what its item was evaluated from, is not what its value gives now. */
+export type Pass = (
+  rows: readonly unknown[],
+  values: readonly unknown[],
+  at: number,
+  end: number,
+) => number;
+
+/** From what the items of a list are evaluated: nothing but what a loop variable and the state have. */
+export interface InputCode {
+  readonly stateNames: readonly string[];
+  readonly names: readonly string[];
+  /** The variable itself is an input, too. */
+  readonly isWhole: boolean;
+  readonly pass: Pass;
+}
+
+/** How a list passes over items that are as they were. */
+export interface ScanCode {
+  readonly scan: Scan;
+  /** Of a list that is in no other. */
+  readonly inputs: InputCode | null;
+}
 
 /** What code adds to a block's plans. */
 export interface BlockCode {
@@ -43,7 +66,7 @@ export interface BlockCode {
   run(closure: Run): Run;
   isStill(plan: ValuePlan): IsStill | null;
   /** Of a list slot. */
-  scan(index: number): Scan | null;
+  scan(index: number): ScanCode | null;
 }
 
 /** A block with the plans of its slots. */
@@ -67,7 +90,7 @@ export function codeOf(planned: PlannedBlock, all: readonly PlannedBlock[]): Blo
   const writer = new CodeWriter();
   const runs = new Map<Run, Handle<Run>>();
   const stills = new Map<number, Handle<IsStill>>();
-  const scans = new Map<number, Handle<Scan>>();
+  const scans = new Map<number, ScanHandles>();
   const addRuns = (...closures: readonly (Run | undefined)[]) => {
     for (const closure of closures) {
       const handle = closure === undefined ? null : addRun(writer, closure);
@@ -98,7 +121,12 @@ export function codeOf(planned: PlannedBlock, all: readonly PlannedBlock[]): Blo
     html: made(html),
     run: (closure) => found(runs.get(closure)) ?? closure,
     isStill: ({ index }) => found(stills.get(index)),
-    scan: (index) => found(scans.get(index)),
+    scan: (index) => {
+      const handles = scans.get(index);
+      if (handles === undefined) return null;
+      const { scan, inputs } = handles;
+      return { scan: made(scan), inputs: inputs && { ...inputs, pass: made(inputs.pass) } };
+    },
   };
 }
 
@@ -131,13 +159,19 @@ function addStill(writer: CodeWriter, plan: ValuePlan): Handle<IsStill> | null {
   }`);
 }
 
+/** As `ScanCode`, of code that is not compiled yet. */
+interface ScanHandles {
+  readonly scan: Handle<Scan>;
+  readonly inputs: Omit<InputCode, "pass"> & { readonly pass: Handle<Pass> } | null;
+}
+
 /** For lists whose items only show values. */
 function addScan(
   writer: CodeWriter,
   { key, variables }: (Plan & { readonly kind: "list" })["slot"],
   { block, plans }: PlannedBlock,
   depth: number,
-): Handle<Scan> | null {
+): ScanHandles | null {
   const code = new SteadyCode(writer);
   const tests: string[] = [];
   if (key !== null) tests.push(sameCode(code.of(key.evaluate), "keys[at]"));
@@ -146,32 +180,54 @@ function addScan(
     tests.push(stillCode(writer, code.of(plan.expression.evaluate), `h[${plan.index}]`, plan));
   }
   if (!code.isSteady || block.depth !== depth + variables) return null;
-  // All that there is to know of a loop that is in none stands in the item itself.
-  const isOutermost = depth === 0 && variables === 1;
-  const same = [isOutermost ? "item.outermost === values[at]" : `V[${depth}] === values[at]`];
+  const same = [`V[${depth}] === values[at]`];
   if (variables === 2) {
     same.push(`V[${depth + 1}] === (seconds === null ? at : seconds[at])`);
   }
   for (let index = 0; index < depth; index++) same.push(`V[${index}] === O[${index}]`);
   // In an inner loop items are bound anew when minus zero comes for zero.
   for (let index = 0; depth > 0 && index <= depth; index++) same.push(`V[${index}] !== 0`);
-  return writer.add(`(list, O, { values, seconds }, at, end) => {
-    const { items, keys } = list;
-    const S = list.owner.rendering.state;
+  const scan = writer.add<Scan>(`(list, { values, seconds }, at, end) => {
+    const { items, keys, owner } = list;
+    const O = owner.variables, S = owner.rendering.state;
     let isSure = true;
     ${code.declarations}
     try {
       for (; at < end; at++) {
         const item = items[at];
-        ${isOutermost ? "" : "const V = item.variables;"}
+        const V = item.variables;
         if (item.isDirty || item.isOpaque || !(${same.join(" && ")})) break;
         const h = item.held;
-        ${isOutermost ? code.variablesOf(() => "item.outermost") : code.variables}
+        ${code.variables}
         if (!(${["true", ...tests].join(" && ")} && isSure)) break;
       }
     } catch {}
     return at;
   }`);
+  return { scan, inputs: depth === 0 ? addInputs(writer, code) : null };
+}
+
+/** Each input is compared once, however often it is used. */
+function addInputs(writer: CodeWriter, code: SteadyCode): ScanHandles["inputs"] {
+  const of = (object: string) =>
+    code.reads.filter((read) => read.object === object).map(({ name }) => name);
+  const names = of("v0");
+  const isWhole = code.isWhole("v0");
+  const tests = [
+    isWhole ? sameCode("v0", "rows[row]") : "v0 === rows[row]",
+    ...names.map((name, at) => sameCode(`v0[${literal(name)}]`, `rows[row + ${at + 1}]`)),
+  ];
+  const pass = writer.add<Pass>(`(rows, values, at, end) => {
+    let x;
+    try {
+      for (let row = at * ${tests.length}; at < end; at++, row += ${tests.length}) {
+        const v0 = values[at];
+        if (!(${tests.join(" && ")})) break;
+      }
+    } catch {}
+    return at;
+  }`);
+  return { stateNames: of("S"), names, isWhole, pass };
 }
 
 /** Code that is true if a value would be shown as what is shown; `shown` is code without effects. */
@@ -181,10 +237,12 @@ function stillCode(writer: CodeWriter, value: string, shown: string, { show }: V
   return `(${sameCode(value, shown)} || ${still})`;
 }
 
-/** Code that is true if a value is the one before, for which `===` takes minus zero for zero. */
+/** Code that is true if a value is the one before; `before` is code without effects. */
 function sameCode(value: string, before: string): string {
-  // Texts are asked for first: to compare them with a number takes longer than all the rest.
-  return `(x = ${value}) === ${before} && (typeof x === "string" || x !== 0)`;
+  // `===` takes minus zero for zero. Texts are asked for first: to compare them with a number takes longer
+  // than all the rest.
+  const isSame = `typeof x === "string" || x !== 0 || 1 / x === 1 / ${before}`;
+  return `(x = ${value}) === ${before} && (${isSame})`;
 }
 
 function addHtml(writer: CodeWriter, markup: Markup): Handle<HtmlOf> {

@@ -240,6 +240,12 @@ export class TrackedCode extends ExpressionCode {
   }
 }
 
+/** A property that code reads: of `S`, the state, or of a variable by its name in the code. */
+export interface PropertyRead {
+  readonly object: string;
+  readonly name: string;
+}
+
 /**
  * Code in a function that has `V`, the variables, besides. It sets `isSure` to false where it came upon
  * something that only tracked code can tell.
@@ -249,7 +255,9 @@ export class TrackedCode extends ExpressionCode {
  */
 export class SteadyCode extends ExpressionCode {
   readonly #variables = new Set<number>();
-  readonly #always = new Set<string>();
+  /** Variables of which more than properties is taken. */
+  readonly #whole = new Map<string, number>();
+  readonly #always = new Map<string, PropertyRead>();
   readonly #maybe = new Set<string>();
   #isSteady = true;
   #depth = 0;
@@ -261,12 +269,17 @@ export class SteadyCode extends ExpressionCode {
 
   /** Fetches the variables, which the code calls by other names. */
   get variables(): string {
-    return this.variablesOf((index) => `V[${index}]`);
+    return [...this.#variables].map((index) => `const v${index} = V[${index}];`).join(" ");
   }
 
-  /** Fetches them from where they are. */
-  variablesOf(place: (index: number) => string): string {
-    return [...this.#variables].map((index) => `const v${index} = ${place(index)};`).join(" ");
+  /** All that is read, where it is steady; each once. */
+  get reads(): readonly PropertyRead[] {
+    return [...this.#always.values()];
+  }
+
+  /** Whether more of a variable is taken than its properties. */
+  isWhole(name: string): boolean {
+    return (this.#whole.get(name) ?? 0) > 0;
   }
 
   protected closure(): string {
@@ -276,14 +289,18 @@ export class SteadyCode extends ExpressionCode {
 
   protected variable(index: number): string {
     this.#variables.add(index);
-    return `v${index}`;
+    const name = `v${index}`;
+    this.#count(name, 1);
+    return name;
   }
 
   protected property(object: string, name: string): string {
     // What is in an object that may be another one by now has to be tracked anew.
     if (!/^(?:S|v\d+)$/.test(object) || !isReachable(name)) this.#isSteady = false;
+    this.#count(object, -1);
     const read = `${object}[${literal(name)}]`;
-    (this.#depth > 0 ? this.#maybe : this.#always).add(read);
+    if (this.#depth > 0) this.#maybe.add(read);
+    else this.#always.set(read, { object, name });
     return read;
   }
 
@@ -304,6 +321,10 @@ export class SteadyCode extends ExpressionCode {
     const made = code();
     this.#depth--;
     return made;
+  }
+
+  #count(name: string, more: number): void {
+    this.#whole.set(name, (this.#whole.get(name) ?? 0) + more);
   }
 
   #primitive(value: string): string {

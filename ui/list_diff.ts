@@ -20,8 +20,9 @@ export type Reorder =
  * How to bring the items 0, …, n - 1 into an order.
  *
  * @param order for each place, which item stands there in the end
+ * @param before so many items stand before them, and count in the places of what is returned
  */
-export function reorderOf(order: readonly number[]): Reorder {
+export function reorderOf(order: readonly number[], before = 0): Reorder {
   let start = 0;
   while (start < order.length && order[start] === start) start++;
   if (start === order.length) return { kind: "none" };
@@ -33,12 +34,13 @@ export function reorderOf(order: readonly number[]): Reorder {
   for (const stay of stays) if (stay === 0) moved++;
   if (moved > order.length / MOVED_PART || moved > MOVES_MAX) {
     // A single move, or a swap, is shorter than any order, however short the list is.
-    if (moved > 2) return { kind: "order", at: start, order: middle };
+    if (moved > 2) return { kind: "order", at: before + start, order: middle };
   }
+  const first = before + start;
   const moves = movesOf(middle, stays);
   return {
     kind: "moves",
-    moves: moves.map(({ from, to, count }) => ({ from: from + start, to: to + start, count })),
+    moves: moves.map(({ from, to, count }) => ({ from: from + first, to: to + first, count })),
   };
 }
 

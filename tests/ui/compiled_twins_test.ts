@@ -85,11 +85,24 @@ Deno.test("code and closures give the same patches for random templates and edit
         editOf(prng)(world);
       });
       compare(twins, where);
+      lookAgain(twins, chance.between(0, 3), where);
       if (step % 10 === 0) compareHandlers(program, twins, where);
     }
     for (const { island } of twins) island.close();
   }
 });
+
+/** Lists remember what their items were evaluated from when they are looked at again and again. */
+function lookAgain<T extends object>(
+  twins: readonly Twin<T>[],
+  times: number,
+  where: string,
+): void {
+  for (let time = 0; time < times; time++) {
+    for (const { island } of twins) island.refresh();
+    compare(twins, `${where}, look ${time}`);
+  }
+}
 
 function compareHandlers(program: IslandProgram, twins: readonly Twin<World>[], where: string) {
   const calls = twins.map(({ island }) => {
@@ -283,6 +296,7 @@ Deno.test("code and closures show any value in any slot alike, and fail in the s
       const [code, closures] = twins.map((twin) => twin.seen(twin.island.takePatch()));
       assertEquals(code, closures, `seed ${seed}, step ${step}`);
       problems += (code as { readonly problems: readonly string[] }).problems.length;
+      lookAgain(twins, chance.between(0, 3), `seed ${seed}, step ${step}`);
     }
     for (const { island } of twins) island.close();
   }
