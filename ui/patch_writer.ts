@@ -215,22 +215,38 @@ export function withValues(patch: Patch, values: readonly BoundValue[]): Ops {
   return { ops, texts: [...patch.texts, ...more.texts] };
 }
 
-/** Where varints are put together, unless there are many: most patches are a few bytes. */
-const SCRATCH = new Uint8Array(1024);
-/** A varint has no more bytes: tokens are safe integers. */
-const TOKEN_BYTES_MAX = 8;
+/** To make an array takes several times as long as all else that there is to a small patch: they share. */
+const SHARED_BYTES = 1024;
+/** What is longer has an array of its own. */
+const SHARING_BYTES_MAX = 128;
+let shared = new Uint8Array(SHARED_BYTES);
+let sharedUsed = 0;
+
+function roomFor(length: number): Uint8Array<ArrayBuffer> {
+  if (length > SHARING_BYTES_MAX) return new Uint8Array(length);
+  if (sharedUsed + length > SHARED_BYTES) {
+    shared = new Uint8Array(SHARED_BYTES);
+    sharedUsed = 0;
+  }
+  return shared.subarray(sharedUsed, sharedUsed += length);
+}
 
 /** Numbers as varints; a byte that stands for itself is given as -1 - byte. */
 export function varints(tokens: readonly number[]): Uint8Array<ArrayBuffer> {
-  const most = tokens.length * TOKEN_BYTES_MAX;
-  const bytes = most <= SCRATCH.length ? SCRATCH : new Uint8Array(most);
+  let length = tokens.length;
+  for (const token of tokens) {
+    for (let rest = token; rest > 127; rest = Math.floor(rest / 128)) length++;
+  }
+  const bytes = roomFor(length);
   let at = 0;
   for (const token of tokens) {
-    let rest = token < 0 ? 0 : token;
-    for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = rest % 128 + 128;
-    bytes[at++] = token < 0 ? -1 - token : rest;
+    let rest = token < 0 ? -1 - token : token;
+    if (token >= 0) {
+      for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = rest % 128 + 128;
+    }
+    bytes[at++] = rest;
   }
-  return bytes.slice(0, at);
+  return bytes;
 }
 
 /** 0, 1, 2, 3, … for 0, -1, 1, -2, … */

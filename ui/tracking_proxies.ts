@@ -24,6 +24,13 @@ export interface WriteWatcher {
   lost(): void;
 }
 
+/** What was written, and what undoes it. */
+interface Write {
+  readonly object: object;
+  readonly key: PropertyKey;
+  readonly takeBack: () => void;
+}
+
 /** The proxies of one island. */
 export class Writables {
   readonly #watcher: WriteWatcher;
@@ -32,8 +39,8 @@ export class Writables {
   readonly #list = new ListHandler(this);
   readonly #map = new MapHandler(this);
   readonly #set = new SetHandler(this);
-  /** What takes back the writes of the code that runs, the last one last. */
-  #journal: (() => void)[] | null = null;
+  /** The writes of the code that runs, the last one last. */
+  #journal: Write[] | null = null;
 
   constructor(watcher: WriteWatcher) {
     this.#watcher = watcher;
@@ -41,9 +48,10 @@ export class Writables {
 
   /** What a handler gets for a value: a proxy that sees writes, also to what is inside. */
   of<T>(value: T): T {
-    if (value === null || typeof value !== "object" || originalOf(value) !== value) return value;
+    if (value === null || typeof value !== "object") return value;
     const known = this.#proxies.get(value);
     if (known !== undefined) return known as T;
+    if (originalOf(value) !== value) return value;
     if (!isFollowed(value)) {
       this.handedOut(value);
       return value;
@@ -57,14 +65,17 @@ export class Writables {
   /** Runs code of the author; what it wrote through these proxies is taken back if it throws. */
   undoing<T>(run: () => T): T {
     const before = this.#journal;
-    const own: (() => void)[] = [];
+    const own: Write[] = [];
     this.#journal = own;
     try {
       const result = run();
       before?.push(...own);
       return result;
     } catch (error) {
-      for (const takeBack of own.reverse()) takeBack();
+      for (const { object, key, takeBack } of own.reverse()) {
+        takeBack();
+        noteWrite(object, key);
+      }
       throw error;
     } finally {
       this.#journal = before;
@@ -73,10 +84,7 @@ export class Writables {
 
   /** Something is about to be written; `takeBack` undoes it. */
   writes(object: object, key: PropertyKey, takeBack: () => void): void {
-    this.#journal?.push(() => {
-      takeBack();
-      noteWrite(object, key);
-    });
+    this.#journal?.push({ object, key, takeBack });
     noteWrite(object, key);
     this.#watcher.written();
   }

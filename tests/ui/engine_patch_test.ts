@@ -161,3 +161,22 @@ Deno.test("a patch that is cut off, or lacks a text, is refused", () => {
   headOf(reader);
   assertThrows(() => reader.value(), TypeError, "a text is missing");
 });
+
+Deno.test("patches that share memory keep what they hold, whatever comes after them", () => {
+  const prng = new Prng(5);
+  const lengths = [
+    ...Array.from({ length: 400 }, () => prng.between(1, 150)),
+    127,
+    128,
+    129,
+    1_100,
+  ];
+  const taken = lengths.map((length) => {
+    const writer = new PatchWriter();
+    for (let at = 0; at < length; at++) writer.count((at * 7 + length) % 128);
+    return { length, ...writer.take() };
+  });
+  for (const { length, ops } of taken) {
+    assertEquals([...ops], Array.from({ length }, (_, at) => (at * 7 + length) % 128));
+  }
+});
