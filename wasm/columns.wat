@@ -235,32 +235,10 @@
 (func $turned (param $v v128) (result v128)
   (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $v) (local.get $v)))
 
+;; To add minus zero changes nothing.
 (func (export "scale_f64") (param $to i32) (param $at i32) (param $count i32) (param $factor f64)
-  (local $end i32) (local $factors v128)
-  (local.set $factors (f64x2.splat (local.get $factor)))
-  (local.set $end (i32.add (local.get $to)
-    (i32.shl (i32.shr_u (local.get $count) (i32.const 3)) (i32.const 6))))
-  (if (i32.ne (local.get $to) (local.get $end))
-    (then (loop $blocks
-      (v128.store (local.get $to) (f64x2.mul
-        (v128.load (local.get $at)) (local.get $factors)))
-      (v128.store offset=16 (local.get $to) (f64x2.mul
-        (v128.load offset=16 (local.get $at)) (local.get $factors)))
-      (v128.store offset=32 (local.get $to) (f64x2.mul
-        (v128.load offset=32 (local.get $at)) (local.get $factors)))
-      (v128.store offset=48 (local.get $to) (f64x2.mul
-        (v128.load offset=48 (local.get $at)) (local.get $factors)))
-      (local.set $at (i32.add (local.get $at) (i32.const 64)))
-      (br_if $blocks (i32.ne (local.get $end)
-        (local.tee $to (i32.add (local.get $to) (i32.const 64))))))))
-  (local.set $end (i32.add (local.get $to)
-    (i32.shl (i32.and (local.get $count) (i32.const 7)) (i32.const 3))))
-  (if (i32.ne (local.get $to) (local.get $end))
-    (then (loop $rest
-      (f64.store (local.get $to) (f64.mul (f64.load (local.get $at)) (local.get $factor)))
-      (local.set $at (i32.add (local.get $at) (i32.const 8)))
-      (br_if $rest (i32.ne (local.get $end)
-        (local.tee $to (i32.add (local.get $to) (i32.const 8)))))))))
+  (call $map_linear
+    (local.get $to) (local.get $at) (local.get $count) (local.get $factor) (f64.const -0)))
 
 ;; A NaN stays what it is.
 (func (export "clamp_f64") (param $to i32) (param $at i32) (param $count i32)
@@ -293,7 +271,7 @@
       (br_if $rest (i32.ne (local.get $end)
         (local.tee $to (i32.add (local.get $to) (i32.const 8)))))))))
 
-(func (export "map_linear_f64") (param $to i32) (param $at i32) (param $count i32)
+(func $map_linear (export "map_linear_f64") (param $to i32) (param $at i32) (param $count i32)
   (param $factor f64) (param $term f64)
   (local $end i32) (local $factors v128) (local $terms v128)
   (local.set $factors (f64x2.splat (local.get $factor)))
@@ -301,18 +279,33 @@
   (local.set $end (i32.add (local.get $to)
     (i32.shl (i32.shr_u (local.get $count) (i32.const 3)) (i32.const 6))))
   (if (i32.ne (local.get $to) (local.get $end))
-    (then (loop $blocks
-      (v128.store (local.get $to) (f64x2.add
-        (f64x2.mul (v128.load (local.get $at)) (local.get $factors)) (local.get $terms)))
-      (v128.store offset=16 (local.get $to) (f64x2.add
-        (f64x2.mul (v128.load offset=16 (local.get $at)) (local.get $factors)) (local.get $terms)))
-      (v128.store offset=32 (local.get $to) (f64x2.add
-        (f64x2.mul (v128.load offset=32 (local.get $at)) (local.get $factors)) (local.get $terms)))
-      (v128.store offset=48 (local.get $to) (f64x2.add
-        (f64x2.mul (v128.load offset=48 (local.get $at)) (local.get $factors)) (local.get $terms)))
-      (local.set $at (i32.add (local.get $at) (i32.const 64)))
-      (br_if $blocks (i32.ne (local.get $end)
-        (local.tee $to (i32.add (local.get $to) (i32.const 64))))))))
+    (then (if (i32.eq (local.get $to) (local.get $at))
+      (then
+        ;; Engines that check addresses check one only once: a column written in place is done sooner.
+        (loop $places
+          (v128.store (local.get $to) (f64x2.add
+            (f64x2.mul (v128.load (local.get $to)) (local.get $factors)) (local.get $terms)))
+          (v128.store offset=16 (local.get $to) (f64x2.add
+            (f64x2.mul (v128.load offset=16 (local.get $to)) (local.get $factors)) (local.get $terms)))
+          (v128.store offset=32 (local.get $to) (f64x2.add
+            (f64x2.mul (v128.load offset=32 (local.get $to)) (local.get $factors)) (local.get $terms)))
+          (v128.store offset=48 (local.get $to) (f64x2.add
+            (f64x2.mul (v128.load offset=48 (local.get $to)) (local.get $factors)) (local.get $terms)))
+          (br_if $places (i32.ne (local.get $end)
+            (local.tee $to (i32.add (local.get $to) (i32.const 64))))))
+        (local.set $at (local.get $to)))
+      (else (loop $blocks
+        (v128.store (local.get $to) (f64x2.add
+          (f64x2.mul (v128.load (local.get $at)) (local.get $factors)) (local.get $terms)))
+        (v128.store offset=16 (local.get $to) (f64x2.add
+          (f64x2.mul (v128.load offset=16 (local.get $at)) (local.get $factors)) (local.get $terms)))
+        (v128.store offset=32 (local.get $to) (f64x2.add
+          (f64x2.mul (v128.load offset=32 (local.get $at)) (local.get $factors)) (local.get $terms)))
+        (v128.store offset=48 (local.get $to) (f64x2.add
+          (f64x2.mul (v128.load offset=48 (local.get $at)) (local.get $factors)) (local.get $terms)))
+        (local.set $at (i32.add (local.get $at) (i32.const 64)))
+        (br_if $blocks (i32.ne (local.get $end)
+          (local.tee $to (i32.add (local.get $to) (i32.const 64))))))))))
   (local.set $end (i32.add (local.get $to)
     (i32.shl (i32.and (local.get $count) (i32.const 7)) (i32.const 3))))
   (if (i32.ne (local.get $to) (local.get $end))

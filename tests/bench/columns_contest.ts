@@ -28,14 +28,14 @@ import {
 import { type Figures, race, type Timed, timedOf } from "./columns_race.ts";
 import { type Contender, medians } from "./rounds.ts";
 
-/** The functions of columns_peer.wat. */
+/** The functions of columns_peer.wat, or with `zig_simd_` before their names those of GoMode's module. */
 interface Peer {
   sum_f64(x: number, count: number): number;
   dot_f64(x: number, y: number, count: number): number;
   minmax_f64(x: number, count: number, out: number): void;
   scale_f64(x: number, count: number, factor: number): void;
   add_f64(to: number, x: number, y: number, count: number): void;
-  sum_i32(x: number, count: number): number;
+  sum_i32(x: number, count: number): number | bigint;
 }
 
 /** What is compared; the first contender is ours. */
@@ -54,14 +54,17 @@ export interface Limit {
 
 /** What to compare. */
 export interface ContestOptions {
-  /** The module of columns_peer.wat. */
+  /** The file of its module. */
   readonly peer: string;
   readonly counts: readonly number[];
   readonly limits: readonly Limit[];
 }
 
-/** Where the peer's columns begin, and how far they are apart within a page, as ours are. */
-const PEER_AT = 4096;
+/** Where the peer's columns begin, behind what it has itself. */
+const PEER_AT = 2 * 1024 * 1024;
+/** What a peer writes in passing goes right before them. */
+const PEER_RESULT_AT = PEER_AT - 64;
+/** How far columns are apart within a page, as ours are. */
 const STAGGER_BYTES = 1344;
 const PAGE_BYTES = 64 * 1024;
 /** Counts for which the cost of a call and of copying is shown. */
@@ -113,7 +116,7 @@ function rowsOf(
 
   const bytes = count * 8 + STAGGER_BYTES;
   const memory = new WebAssembly.Memory({ initial: Math.ceil((4 * bytes + PEER_AT) / PAGE_BYTES) });
-  const peer = new WebAssembly.Instance(module, { peer: { memory } }).exports as unknown as Peer;
+  const peer = peerOf(module, memory);
   const [px, py, pto, pi] = [0, 1, 2, 3].map((index) => PEER_AT + index * bytes) as [
     number,
     number,
@@ -141,7 +144,7 @@ function rowsOf(
         for (; times > 0; times--) sink += integers.sum();
       }),
       repeated("peer", (times) => {
-        for (; times > 0; times--) sink += peer.sum_i32(pi, count);
+        for (; times > 0; times--) sink += Number(peer.sum_i32(pi, count));
       }),
       repeated("js", (times) => {
         for (; times > 0; times--) sink += jsSumInts(ji);
@@ -155,6 +158,14 @@ function rowsOf(
     const timed = [...contenders.map(timedOf), ...programs.map((it) => it(op, count))];
     return { op, count, ...race(timed) };
   });
+}
+
+function peerOf(module: WebAssembly.Module, memory: WebAssembly.Memory): Peer {
+  const { exports } = new WebAssembly.Instance(module, { peer: { memory }, env: { memory } });
+  const functions = Object.entries(exports).map(([name, value]) => {
+    return [name.replace("zig_simd_", ""), value];
+  });
+  return Object.fromEntries(functions) as unknown as Peer;
 }
 
 function sums(x: Column, peer: Peer, px: number, jx: Float64Array): readonly Contender[] {
@@ -205,7 +216,7 @@ function bounds(x: Column, peer: Peer, px: number, jx: Float64Array): readonly C
       for (; times > 0; times--) sink += x.minmax().max;
     }),
     repeated("peer", (times) => {
-      for (; times > 0; times--) peer.minmax_f64(px, jx.length, 64);
+      for (; times > 0; times--) peer.minmax_f64(px, jx.length, PEER_RESULT_AT);
     }),
     repeated("js", (times) => {
       for (; times > 0; times--) sink += jsBounds(jx);
@@ -265,7 +276,7 @@ function statistics(x: Column, peer: Peer, px: number, jx: Float64Array): readon
     repeated("peer", (times) => {
       for (; times > 0; times--) {
         sink += peer.sum_f64(px, jx.length) + peer.dot_f64(px, px, jx.length);
-        peer.minmax_f64(px, jx.length, 64);
+        peer.minmax_f64(px, jx.length, PEER_RESULT_AT);
       }
     }),
     repeated("js", (times) => {

@@ -60,14 +60,16 @@
     (br_if $next (i32.lt_u (local.tee $x (i32.add (local.get $x) (i32.const 16)))
       (local.get $end)))))
 
+;; Each vector is widened and added up at once, as what adds up in 64 bits is written in such loops.
 (func (export "sum_i32") (param $x i32) (param $n i32) (result f64)
-  (local $end i32) (local $a v128) (local $v v128)
+  (local $end i32) (local $sum i64) (local $v v128)
   (local.set $end (i32.add (local.get $x) (i32.shl (local.get $n) (i32.const 2))))
   (loop $next
     (local.set $v (v128.load (local.get $x)))
-    (local.set $a (i64x2.add (local.get $a) (i64x2.extend_low_i32x4_s (local.get $v))))
-    (local.set $a (i64x2.add (local.get $a) (i64x2.extend_high_i32x4_s (local.get $v))))
+    (local.set $v (i64x2.add (i64x2.extend_low_i32x4_s (local.get $v))
+      (i64x2.extend_high_i32x4_s (local.get $v))))
+    (local.set $sum (i64.add (local.get $sum) (i64.add
+      (i64x2.extract_lane 0 (local.get $v)) (i64x2.extract_lane 1 (local.get $v)))))
     (br_if $next (i32.lt_u (local.tee $x (i32.add (local.get $x) (i32.const 16)))
       (local.get $end))))
-  (f64.convert_i64_s (i64.add
-    (i64x2.extract_lane 0 (local.get $a)) (i64x2.extract_lane 1 (local.get $a)))))
+  (f64.convert_i64_s (local.get $sum)))
