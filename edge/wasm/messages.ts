@@ -2,6 +2,7 @@
 import { DriftlessError } from "../../core/errors.ts";
 import { readBytes } from "../body.ts";
 import { COOKIE_NAME } from "../identity.ts";
+import { webHeaders } from "./header_cache.ts";
 import type { WasmRequest } from "./request_slots.ts";
 import type { ReadResponse } from "./response_slots.ts";
 import type { StreamedResponse } from "./suspending.ts";
@@ -47,7 +48,7 @@ export function checkSize(request: WasmRequest, bytesMax: number): void {
 export function responseOf(response: ReadResponse, method: string): Response {
   const { status, headers, body } = response;
   const hasNoBody = method === "HEAD" || hasNullBody(status);
-  return new Response(hasNoBody ? null : body, { status, headers: headersOf(headers) });
+  return new Response(hasNoBody ? null : body, { status, headers: webHeaders(headers) });
 }
 
 /** A response of the web whose body comes while the module goes on. */
@@ -55,12 +56,7 @@ export function streamOf(response: StreamedResponse, method: string): Response {
   const { status, headers, body } = response;
   const hasNoBody = method === "HEAD" || hasNullBody(status);
   if (hasNoBody) void body.cancel();
-  return new Response(hasNoBody ? null : body, { status, headers: headersOf(headers) });
-}
-
-/** With the server's word that a browser must not guess what the body is. */
-function headersOf(pairs: ReadResponse["headers"]): [string, string][] {
-  return [["x-content-type-options", "nosniff"], ...pairs] as [string, string][];
+  return new Response(hasNoBody ? null : body, { status, headers: webHeaders(headers) });
 }
 
 function hasNullBody(status: number): boolean {

@@ -16,14 +16,16 @@ export async function runExamples({ stats, negotiate, text }: Examples): Promise
     "/negotiate": { module: negotiate },
     "/text": { module: text },
   });
-  const asked = async (title: string, path: string, init: RequestInit, wanted: string) => {
+  const tried = async (title: string, run: () => Promise<void>) => {
     try {
-      same(await host.tell(path, init), wanted);
+      await run();
       return { title, problem: null };
     } catch (error) {
       return { title, problem: `${error} ${host.failures}` };
     }
   };
+  const asked = (title: string, path: string, init: RequestInit, wanted: string) =>
+    tried(title, async () => same(await host.tell(path, init), wanted));
   const numbers = { method: "POST", body: "[4, 7, 13, 16]" };
   const told = '{"count":4,"sum":40,"mean":10,"min":4,"max":16,"variance":22.5,"stddev":';
   const accept = { headers: { accept: "text/plain" } };
@@ -36,6 +38,18 @@ export async function runExamples({ stats, negotiate, text }: Examples): Promise
       "200 method: GET\npath: /negotiate/a\nquery: b=c\nbody: \n",
     ),
     await asked("text, in Zig", "/text/crc32?text=123456789", {}, "200 cbf43926"),
+    await tried(
+      "the headers of a response are its own, though they come again and again",
+      async () => {
+        const before = Object.fromEntries((await host.ask("/negotiate/", accept)).headers);
+        const changed = await host.ask("/negotiate/", accept);
+        changed.headers.set("content-type", "text/other");
+        changed.headers.append("set-cookie", "a=1");
+        const after = Object.fromEntries((await host.ask("/negotiate/", accept)).headers);
+        same(JSON.stringify(after), JSON.stringify(before));
+        same(before["x-content-type-options"], "nosniff");
+      },
+    ),
   ];
   host.close();
   return outcomes;
