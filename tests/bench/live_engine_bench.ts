@@ -136,13 +136,13 @@ function signals(size: number): Contender {
 
 let turn = 0;
 
-/** Microseconds of one of `count` calls, the median of rounds. */
+/** Microseconds of one of `count` calls, the median of rounds; as many before them warm up. */
 function measured(count: number, run: () => void): number {
   const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = -ROUNDS; round < ROUNDS; round++) {
     const start = performance.now();
     for (let call = 0; call < count; call++) run();
-    times.push((performance.now() - start) * 1_000 / count);
+    if (round >= 0) times.push((performance.now() - start) * 1_000 / count);
   }
   return times.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? 0;
 }
@@ -168,8 +168,9 @@ function measuredInTurns(
 function changes(size: number): void {
   console.log(`\n${size} rows of 4 cells, µs`);
   console.log(`${"".padEnd(32)}${["one cell", "every tenth", "swap", "sort"].map(right).join("")}`);
-  const contenders = [engine(size), treeDiff(size), signals(size)];
-  for (const contender of contenders) {
+  // One after the other: the tables of one would be in the way of the next one's memory.
+  for (const make of [engine, treeDiff, signals]) {
+    const contender = make(size);
     const few = Math.max(2, 10_000 / size);
     const times = [
       measured(contender.name.startsWith("tree") ? few : 2_000, () => {
