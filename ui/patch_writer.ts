@@ -60,17 +60,27 @@ export interface Move {
 const SPLICE_UNITS_MIN = 4;
 const BYTE_BITS = 8;
 
+/** Tokens that a writer, of which each island has one, keeps room for; after more it begins anew. */
+const TOKENS_KEPT_MAX = 64;
+/** What patches without them share; never written to. */
+const NO_TEXTS: string[] = [];
+const NO_VALUES: BoundValue[] = [];
+
 export class PatchWriter {
-  /** Numbers to write as varints; a byte that stands for itself as -1 - byte. */
+  /**
+   * Numbers to write as varints; a byte that stands for itself as -1 - byte. The first `#count` of them
+   * count: the list stays for the next patch, since to grow a new one takes as long as to fill it.
+   */
   #tokens: number[] = [];
-  #texts: string[] = [];
-  #bound: BoundValue[] = [];
+  #count = 0;
+  #texts = NO_TEXTS;
+  #bound = NO_VALUES;
   #instance = 0;
   /** Where the head of the run of texts stands that is still open, or -1. */
   #run = -1;
 
   get isEmpty(): boolean {
-    return this.#tokens.length === 0 && this.#bound.length === 0;
+    return this.#count === 0 && this.#bound.length === 0;
   }
 
   set(instance: number, slot: number, value: Shown): void {
@@ -83,85 +93,91 @@ export class PatchWriter {
     const { at, removed, inserted } = difference(before, text);
     if (text.length - inserted.length < SPLICE_UNITS_MIN) return this.set(instance, slot, text);
     this.#op(SPLICE, instance, slot);
-    this.#tokens.push(at, removed);
+    this.#put(at);
+    this.#put(removed);
     this.value(inserted);
   }
 
   setBound(instance: number, slot: number, value: Shown): void {
-    this.#bound.push({ instance, slot, value });
+    if (this.#bound === NO_VALUES) this.#bound = [{ instance, slot, value }];
+    else this.#bound.push({ instance, slot, value });
   }
 
   /** The newborns follow. */
   insert(instance: number, slot: number, at: number, count: number): void {
     this.#op(INSERT, instance, slot);
-    this.#tokens.push(at, count);
+    this.#put(at);
+    this.#put(count);
   }
 
   remove(instance: number, slot: number, at: number, count: number): void {
     this.#op(REMOVE, instance, slot);
-    this.#tokens.push(at, count);
+    this.#put(at);
+    this.#put(count);
   }
 
   move(instance: number, slot: number, moves: readonly Move[]): void {
     this.#op(MOVE, instance, slot);
-    this.#tokens.push(moves.length);
+    this.#put(moves.length);
     for (const { from, to, count } of moves) {
-      this.#tokens.push(from * 2 + (count > 1 ? 1 : 0));
-      if (count > 1) this.#tokens.push(count);
-      this.#tokens.push(to);
+      this.#put(from * 2 + (count > 1 ? 1 : 0));
+      if (count > 1) this.#put(count);
+      this.#put(to);
     }
   }
 
   /** The order says for each place, from `at` on, which of the old items (from 0) stands there. */
   permute(instance: number, slot: number, at: number, order: ArrayLike<number>): void {
     this.#op(PERMUTE, instance, slot);
-    this.#tokens.push(at, order.length);
+    this.#put(at);
+    this.#put(order.length);
     this.#bits(order);
   }
 
   /** The newborn follows, if there is one. */
   branch(instance: number, slot: number, which: number): void {
     this.#op(BRANCH, instance, slot);
-    this.#tokens.push(which);
+    this.#put(which);
   }
 
   /** A number of a newborn: how many items, or which branch. */
   count(count: number): void {
-    this.#tokens.push(count);
+    this.#put(count);
   }
 
   value(value: Shown): void {
     if (typeof value === "string") {
-      this.#texts.push(value);
+      this.#text(value);
       if (this.#run >= 0) {
         this.#tokens[this.#run] = this.#tokens[this.#run] as number + 2;
       } else {
-        this.#run = this.#tokens.length;
-        this.#tokens.push(TEXTS * 2);
+        this.#run = this.#count;
+        this.#put(TEXTS * 2);
       }
       return;
     }
     this.#run = -1;
-    if (typeof value === "number") this.#tokens.push(zigZag(value) * 2 + 1);
-    else if (value === null) this.#tokens.push(ABSENT * 2);
-    else if (typeof value === "boolean") this.#tokens.push((value ? TRUE : FALSE) * 2);
+    if (typeof value === "number") this.#put(zigZag(value) * 2 + 1);
+    else if (value === null) this.#put(ABSENT * 2);
+    else if (typeof value === "boolean") this.#put((value ? TRUE : FALSE) * 2);
     else {
-      this.#tokens.push(JSON_TEXT * 2);
-      this.#texts.push(value.text);
+      this.#put(JSON_TEXT * 2);
+      this.#text(value.text);
     }
   }
 
   /** The patch so far; the writer is empty afterwards. */
   take(): Patch {
     const patch = {
-      ops: varints(this.#tokens),
+      ops: varints(this.#tokens, this.#count),
       texts: this.#texts,
       bound: this.#bound,
       lastInstance: this.#instance,
     };
-    this.#tokens = [];
-    this.#texts = [];
-    this.#bound = [];
+    if (this.#count > TOKENS_KEPT_MAX) this.#tokens = [];
+    this.#count = 0;
+    this.#texts = NO_TEXTS;
+    this.#bound = NO_VALUES;
     this.#instance = 0;
     this.#run = -1;
     return patch;
@@ -172,8 +188,19 @@ export class PatchWriter {
     this.#instance = instance;
   }
 
+  #put(token: number): void {
+    this.#tokens[this.#count++] = token;
+  }
+
+  /** Most patches have one text: a list of that is a third of one that grows. */
+  #text(text: string): void {
+    if (this.#texts === NO_TEXTS) this.#texts = [text];
+    else this.#texts.push(text);
+  }
+
   #op(code: number, instance: number, slot: number): void {
-    this.#tokens.push(code + slot * 2 ** CODE_BITS, zigZag(instance - this.#instance));
+    this.#put(code + slot * 2 ** CODE_BITS);
+    this.#put(zigZag(instance - this.#instance));
     this.#instance = instance;
   }
 
@@ -193,12 +220,12 @@ export class PatchWriter {
       for (let width = bitsFor(count - 1 - i); width > 0; width--, rest >>= 1) {
         byte |= (rest & 1) << filled;
         if (++filled < BYTE_BITS) continue;
-        this.#tokens.push(-1 - byte);
+        this.#put(-1 - byte);
         byte = 0;
         filled = 0;
       }
     }
-    if (filled > 0) this.#tokens.push(-1 - byte);
+    if (filled > 0) this.#put(-1 - byte);
   }
 }
 
@@ -232,14 +259,18 @@ function roomFor(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Numbers as varints; a byte that stands for itself is given as -1 - byte. */
-export function varints(tokens: readonly number[]): Uint8Array<ArrayBuffer> {
-  let length = tokens.length;
-  for (const token of tokens) {
-    for (let rest = token; rest > 127; rest = Math.floor(rest / 128)) length++;
+export function varints(
+  tokens: readonly number[],
+  count = tokens.length,
+): Uint8Array<ArrayBuffer> {
+  let length = count;
+  for (let index = 0; index < count; index++) {
+    for (let rest = tokens[index] as number; rest > 127; rest = Math.floor(rest / 128)) length++;
   }
   const bytes = roomFor(length);
   let at = 0;
-  for (const token of tokens) {
+  for (let index = 0; index < count; index++) {
+    const token = tokens[index] as number;
     let rest = token < 0 ? -1 - token : token;
     if (token >= 0) {
       for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = rest % 128 + 128;

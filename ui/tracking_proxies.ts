@@ -24,11 +24,12 @@ export interface WriteWatcher {
   lost(): void;
 }
 
-/** What was written, and what undoes it. */
+/** What was written, what undoes it, and the write before. */
 interface Write {
   readonly object: object;
   readonly key: PropertyKey;
   readonly takeBack: () => void;
+  readonly before: Write | null;
 }
 
 /** The proxies of one island. */
@@ -39,8 +40,10 @@ export class Writables {
   readonly #list = new ListHandler(this);
   readonly #map = new MapHandler(this);
   readonly #set = new SetHandler(this);
-  /** The writes of the code that runs, the last one last. */
-  #journal: Write[] | null = null;
+  /** The last write of the code that runs. */
+  #journal: Write | null = null;
+  /** How many pieces of code of the author run, one within the other. */
+  #depth = 0;
 
   constructor(watcher: WriteWatcher) {
     this.#watcher = watcher;
@@ -65,33 +68,31 @@ export class Writables {
   /** Runs code of the author; what it wrote through these proxies is taken back if it throws. */
   undoing<T>(run: () => T): T {
     const before = this.#journal;
-    const own: Write[] = [];
-    this.#journal = own;
+    this.#depth++;
     try {
-      const result = run();
-      before?.push(...own);
-      return result;
+      return run();
     } catch (error) {
-      for (const { object, key, takeBack } of own.reverse()) {
-        takeBack();
-        noteWrite(object, key);
+      for (let write = this.#journal; write !== null && write !== before; write = write.before) {
+        write.takeBack();
+        noteWrite(write.object, write.key);
       }
+      this.#journal = before;
       throw error;
     } finally {
-      this.#journal = before;
+      if (--this.#depth === 0) this.#journal = null;
     }
   }
 
   /** Something is about to be written; `takeBack` undoes it. */
   writes(object: object, key: PropertyKey, takeBack: () => void): void {
-    this.#journal?.push({ object, key, takeBack });
+    if (this.#depth > 0) this.#journal = { object, key, takeBack, before: this.#journal };
     noteWrite(object, key);
     this.#watcher.written();
   }
 
   /** A list, map or set is about to be written, in whatever way. */
   writesAny(target: object): void {
-    this.writes(target, ANY, this.#journal === null ? nothing : contentRestorer(target));
+    this.writes(target, ANY, this.#depth === 0 ? nothing : contentRestorer(target));
   }
 
   handedOut(value: object): void {
