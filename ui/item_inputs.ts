@@ -16,7 +16,7 @@ export function itemInputs(list: ListInstance, code: ScanCode | null): ItemInput
   return new ItemInputs(list, code.inputs, code.scan);
 }
 
-/** The inputs of a list's items, from when it has been looked at twice with its items in one order. */
+/** The inputs of a list's items, from the second look on that finds most of them in place and as they were. */
 export class ItemInputs {
   readonly #list: ListInstance;
   readonly #code: InputCode;
@@ -25,9 +25,10 @@ export class ItemInputs {
   #rows: unknown[] | null = null;
   /** What is read of the state. */
   #shared: readonly unknown[] = [];
-  /** Since the items came into this order. */
-  #looks = 0;
-  #kept = 0;
+  /** What the items are evaluated from is put down as this look goes by. */
+  #isFilling = false;
+  /** Items that this look has found as they were, or the last one. */
+  #passed = 0;
 
   constructor(list: ListInstance, code: InputCode, scan: Scan) {
     this.#list = list;
@@ -39,9 +40,10 @@ export class ItemInputs {
   next(source: Source, at: number, end: number): number {
     if (at === 0) this.#begin(source, end);
     const rows = this.#rows;
-    if (rows === null) return this.#scanned(source, at, end);
-    if (this.#looks === 2) {
+    if (rows === null || this.#isFilling) {
       const to = this.#scanned(source, at, end);
+      this.#passed += to - at;
+      if (rows === null) return to;
       for (let place = at; place < to; place++) this.#keep(rows, source.values[place], place);
       return to;
     }
@@ -63,7 +65,8 @@ export class ItemInputs {
   /** The items are not those that they were, or in another order. */
   clear(): void {
     this.#rows = null;
-    this.#looks = 0;
+    this.#isFilling = false;
+    this.#passed = 0;
   }
 
   get #width(): number {
@@ -80,11 +83,9 @@ export class ItemInputs {
     // Places are as they were while the order is; keys of a map may not be.
     const isByKey = seconds !== null && this.#list.slot.variables === 2;
     if (isSame !== true || isByKey) this.clear();
-    this.#looks++;
-    if (this.#looks === 2) {
-      this.#rows = new Array(size * this.#width).fill(UNKNOWN);
-      this.#kept = 0;
-    } else if (this.#looks === 3 && this.#kept * 2 < size) this.#rows = null;
+    this.#isFilling = this.#rows === null && this.#passed * 2 > size;
+    if (this.#isFilling) this.#rows = new Array(size * this.#width).fill(UNKNOWN);
+    this.#passed = 0;
   }
 
   /** `null` if a getter of the author throws. */
@@ -118,7 +119,6 @@ export class ItemInputs {
       return;
     }
     rows[first] = value;
-    this.#kept++;
   }
 }
 
