@@ -255,7 +255,7 @@ export interface PropertyRead {
  */
 export class SteadyCode extends ExpressionCode {
   readonly #variables = new Set<number>();
-  /** Variables of which more than properties is taken. */
+  /** How often more of a variable is taken than a property, by its name. */
   readonly #whole = new Map<string, number>();
   readonly #always = new Map<string, PropertyRead>();
   readonly #maybe = new Set<string>();

@@ -133,9 +133,7 @@ class ObjectHandler implements ProxyHandler<object> {
       if (wasThere) Reflect.set(target, key, before);
       else Reflect.deleteProperty(target, key);
     });
-    // As Reflect.set, in a third of the time; it throws what the engine would for what that returns.
-    (target as Record<PropertyKey, unknown>)[key] = plain;
-    return true;
+    return Reflect.set(target, key, plain);
   }
 
   deleteProperty(target: object, key: PropertyKey): boolean {
