@@ -104,15 +104,7 @@ const DEV_PACKAGES: readonly string[] = [
 ];
 
 /** Rooms whose code runs where the built-in modules of a server are absent. */
-const ROOMS_WITHOUT_NODE: readonly Room[] = [
-  "core",
-  "wire",
-  "wasm",
-  "ui",
-  "client",
-  "demo",
-  "extension",
-];
+const ROOMS_WITHOUT_NODE: readonly Room[] = PRODUCT.filter((room) => room !== "edge");
 
 /** Storage in a file, for clients on Deno and Bun: an export of its own, which no page imports. */
 const FILES_WITH_NODE: readonly string[] = ["ui/client/file_persistence.ts"];
