@@ -21,6 +21,9 @@ import {
 /** The name under which a limited module exports its counter, a mutable `i64`. */
 export const FUEL_EXPORT = "driftless_fuel";
 
+/** Bytes of a page of linear memory. */
+export const PAGE_BYTES = 64 * 1024;
+
 /** What a module is limited to; what is left out stays as it is. */
 export interface ModuleLimits {
   /** The most that all its memories together may have, in pages of 64 KiB. */
@@ -51,6 +54,13 @@ const I64 = 0x7e;
 const MUTABLE = 1;
 const I64_CONST = 0x42;
 const END = 0x0b;
+/** What counts down for longer than anybody waits. */
+const FUEL_UNLIMITED = 2n ** 63n - 1n;
+
+/** What a counter begins with; of an infinite amount, what lasts for centuries. */
+export function counterStart(fuel: number): bigint {
+  return Number.isFinite(fuel) ? BigInt(fuel) : FUEL_UNLIMITED;
+}
 
 /** Whether a module counts what it does: whoever made it limited it, or says so. */
 export function isLimited(module: WebAssembly.Module): boolean {

@@ -5,8 +5,9 @@
  * result wherever it runs.
  */
 import { openSlots } from "./slots.ts";
+import { SLOT_BYTES } from "./slot_layout.ts";
 import { textBytes } from "./slot_text.ts";
-import { FUEL_EXPORT, isLimited } from "./fuel.ts";
+import { counterStart, FUEL_EXPORT, isLimited } from "./fuel.ts";
 
 /** A module that is ready to be called. */
 export interface RuleModule {
@@ -34,16 +35,10 @@ interface RuleExports {
 /** Bytes of what a module is asked, and of what it answers. */
 export const RULE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** What counts down for longer than anybody waits. */
-const FUEL_UNLIMITED = 2n ** 63n - 1n;
 /** Slots of a request: what a handler finds there as well. */
 const REQUEST_SLOTS = 10;
 const ANSWER_SLOTS = 4;
-const SLOT_BYTES = 16;
-const METHOD_SLOT = 0;
-const PATH_SLOT = 1;
 const BODY_SLOT = 2;
-const HEADERS_SLOT = 3;
 /** Room of a text besides its bytes: the length, and up to the next address that 4 divides. */
 const TEXT_OVERHEAD_BYTES = 8;
 
@@ -74,9 +69,7 @@ export class RuleCall {
     const { exports } = new WebAssembly.Instance(module, {});
     this.#exports = exports as unknown as RuleExports;
     const counter = exports[FUEL_EXPORT];
-    if (counter instanceof WebAssembly.Global) {
-      counter.value = Number.isFinite(fuel) ? BigInt(fuel) : FUEL_UNLIMITED;
-    }
+    if (counter instanceof WebAssembly.Global) counter.value = counterStart(fuel);
     const { _start: start = this.#exports._initialize } = this.#exports;
     if (typeof start === "function") start();
   }
@@ -87,6 +80,7 @@ export class RuleCall {
    * @throws {Error} when it fails, or what it answers is not in its memory
    */
   ask(method: string, path: string, body: string): RuleAnswer {
+    // In the order of their slots; there are no headers.
     const texts = [method, path, body, ""];
     const bytes = texts.reduce((sum, text) => sum + textBytes(text), 0);
     if (bytes > RULE_BYTES_MAX) throw new RangeError(`Cannot ask a rule about ${bytes} bytes`);
@@ -98,9 +92,7 @@ export class RuleCall {
     }
     const asked = openSlots(memory, { start: block, end: block + room });
     const request = asked.take(REQUEST_SLOTS);
-    for (const [slot, at] of [METHOD_SLOT, PATH_SLOT, BODY_SLOT, HEADERS_SLOT].entries()) {
-      asked.write(request + at * SLOT_BYTES, texts[slot]);
-    }
+    for (const [slot, text] of texts.entries()) asked.write(request + slot * SLOT_BYTES, text);
     const answer = handle(request) >>> 0;
     if (answer === 0 || answer + ANSWER_SLOTS * SLOT_BYTES > memory.buffer.byteLength) {
       throw new RangeError(`Cannot read an answer at ${answer}`);

@@ -39,7 +39,7 @@
  *
  * @module
  */
-import { withLimits } from "./fuel.ts";
+import { PAGE_BYTES, withLimits } from "./fuel.ts";
 import { type RuleAnswer, RuleCall, ruleFlaw, type RuleModule } from "./rule_call.ts";
 
 /** Bounds of what a module may use. They have to be the same wherever the app runs. */
@@ -128,7 +128,6 @@ export const RULE_QUESTIONS_MAX = 1_000;
 
 /** What is wrong where the module does not say it. */
 const NO_REASON = "it is refused";
-const PAGE_BYTES = 64 * 1024;
 const STATUS_ASKS = -1;
 const STATUS_GOOD = 200;
 const STATUS_INVALID = 422;

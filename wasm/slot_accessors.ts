@@ -39,10 +39,7 @@ abstract class Access implements SlotOrigin {
   address(): number {
     const { arena } = this.store;
     if (this.#generation !== arena.generation) {
-      if (!arena.isKept(this.#handle, this.#generation)) {
-        throw new TypeError("Cannot use an object that was given back: its arena was restored");
-      }
-      this.#generation = arena.generation;
+      this.#generation = arena.renewed(this.#handle, this.#generation, "an object");
     }
     return this.#handle;
   }

@@ -183,19 +183,21 @@ export class SlotArena {
     this.#offset = offset;
   }
 
-  /** Whether what was at the address in that generation is still there. */
-  isKept(address: number, generation: number): boolean {
-    return address < this.#lowSince(generation);
-  }
-
-  #lowSince(generation: number): number {
-    let low = Infinity;
+  /**
+   * The generation now, for who holds what was at the address in an earlier one, and is there still.
+   *
+   * @throws {TypeError} when it was given back since
+   */
+  renewed(address: number, generation: number, what: "an object" | "a record"): number {
+    // The youngest has the highest address, and the oldest of these the lowest: all have to be above.
     for (let at = this.#marks.length - 1; at >= 0; at--) {
       const mark = this.#marks[at] as Mark;
       if (mark.generation <= generation) break;
-      low = mark.low;
+      if (address >= mark.low) {
+        throw new TypeError(`Cannot use ${what} that was given back: its arena was restored`);
+      }
     }
-    return low;
+    return this.#generation;
   }
 
   #see(): void {

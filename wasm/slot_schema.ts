@@ -53,10 +53,7 @@ class Flat {
   static addressIn(flat: Flat): number {
     const { arena } = flat.#store;
     if (flat.#generation !== arena.generation) {
-      if (!arena.isKept(flat.#address, flat.#generation)) {
-        throw new TypeError("Cannot use a record that was given back: its arena was restored");
-      }
-      flat.#generation = arena.generation;
+      flat.#generation = arena.renewed(flat.#address, flat.#generation, "a record");
     }
     return flat.#address;
   }

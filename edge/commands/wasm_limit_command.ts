@@ -1,12 +1,10 @@
 /** `driftless wasm-limit`: gives a module its limits where it is built, for Workers. */
 import { open, readFile, rename, rm } from "node:fs/promises";
 import process from "node:process";
-import { withLimits } from "../../wasm/fuel.ts";
+import { PAGE_BYTES, withLimits } from "../../wasm/fuel.ts";
 import { WASM_FUEL_MAX } from "../wasm/limits.ts";
 import { type Command, DONE, UsageError } from "./command.ts";
 
-/** Bytes of a page of linear memory. */
-const PAGE_BYTES = 64 * 1024;
 /** What an address of 32 bits reaches. */
 const MEMORY_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 const SIZE = /^(\d{1,10})(KiB|MiB|GiB)$/;

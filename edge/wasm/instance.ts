@@ -8,6 +8,7 @@
  * Whatever a module does wrong is a {@linkcode WasmFault}, and the end of its instance.
  */
 import type { WasmLimits } from "../../core/wasm_mount.ts";
+import { counterStart, FUEL_EXPORT } from "../../wasm/fuel.ts";
 import { WasmFault } from "./fault.ts";
 import type { HeaderCache } from "./header_cache.ts";
 import { ModuleMemory } from "./memory.ts";
@@ -55,15 +56,11 @@ export interface HandlerExports {
   handle_zerobuf(address: number): unknown;
 }
 
-/** The counter of instructions that a module which is limited has; its export is an i64. */
-const FUEL_EXPORT = "driftless_fuel";
 /**
  * What it costs a module, in instructions, that a function of the host throws: exceptions take long, and
  * a module may catch one and go on.
  */
 export const FAULT_UNITS = 10_000;
-/** What a counter begins with that nobody asks for: it lasts for centuries. */
-const FUEL_UNLIMITED = 2n ** 63n - 1n;
 const REQUIRED: Readonly<Record<string, WebAssembly.ImportExportKind>> = {
   memory: "memory",
   malloc: "function",
@@ -144,8 +141,7 @@ export class WasmInstance {
   /** Gives it a whole request's worth of instructions. */
   refuel(): void {
     if (this.#fuel === undefined) return;
-    const { fuel } = this.#handler.limits;
-    this.#fuel.value = Number.isFinite(fuel) ? BigInt(fuel) : FUEL_UNLIMITED;
+    this.#fuel.value = counterStart(this.#handler.limits.fuel);
   }
 
   /**

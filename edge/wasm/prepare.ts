@@ -1,6 +1,6 @@
 /** From a mount in an app file to a module that is ready to run: compiled, limited, checked. */
 import type { WasmMode, WasmMount } from "../../core/wasm_mount.ts";
-import { withLimits } from "../../wasm/fuel.ts";
+import { PAGE_BYTES, withLimits } from "../../wasm/fuel.ts";
 import type { Log } from "../log.ts";
 import { columnImports } from "./columns.ts";
 import { cryptoImports } from "./crypto.ts";
@@ -24,8 +24,6 @@ export interface PreparedMount {
   readonly system: SystemImports;
 }
 
-/** Bytes of a page of linear memory. */
-const PAGE_BYTES = 64 * 1024;
 const PATH = /^(?:\/|(?:\/[\w.~-]+)+)$/;
 /** The server's own paths, which no module gets. */
 export const OWN_PATH = /^\/(?:_|healthz$)/;
