@@ -37,15 +37,10 @@ export class Inputs {
     this.#options = options;
   }
 
-  /** Whether an input would run at once. */
-  get isIdle(): boolean {
-    return this.#reads === 0 && this.#waiting.length === 0 && !this.#isClosed;
-  }
-
   /** Runs an input, at once if none is before it. `bytes` is what it keeps in memory until then. */
   take(input: () => void, bytes = 0): void {
     if (this.#isClosed) return;
-    if (this.isIdle) return input();
+    if (this.#reads === 0 && this.#waiting.length === 0) return input();
     const isFull = this.#waiting.length >= INPUTS_WAITING_MAX ||
       this.#waitingBytes + bytes > INPUT_BYTES_WAITING_MAX;
     if (isFull) {

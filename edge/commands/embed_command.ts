@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
+import { ofClient } from "../asset.ts";
 import type { Asset } from "../handler.ts";
 import { readTemplates, templateFolderOf, type Templates } from "../island_templates.ts";
 import type { Log } from "../log.ts";
@@ -36,10 +37,7 @@ async function runEmbed({ operands: [app], values, program }: Call): Promise<num
   if (!existsSync(app)) throw new Error(`Cannot embed pages: there is no app file "${app}"`);
   const folder = values.optional("static") ?? pageFolderOf(app);
   const pages = await allPages({ app, folder }, PROBLEMS);
-  const client = Object.entries(program.demo.assets).filter(([path]) =>
-    path.startsWith("/_driftless/")
-  );
-  const assets = { ...Object.fromEntries(client), ...pages };
+  const assets = { ...ofClient(program.demo.assets), ...pages };
   await writeFile(out, moduleOf(assets, await readTemplates(templateFolderOf(app))));
   process.stdout.write(`embedded ${Object.keys(pages).length} pages in "${out}"\n`);
   return DONE;

@@ -2,6 +2,7 @@
 import { dirname, join, resolve, sep } from "node:path";
 import process from "node:process";
 import type { AnyApp } from "../../core/app.ts";
+import { ofClient } from "../asset.ts";
 import { withRootPage } from "../island_pages.ts";
 import { compileIslands, readTemplates, templateFolderOf } from "../island_templates.ts";
 import { watchFolder, type Watching, withReload } from "../live_reload.ts";
@@ -103,7 +104,7 @@ async function runServe({ operands: [file], values, program }: Call): Promise<nu
   const edition = { number: 1, app };
   const folder = file === undefined ? undefined : values.optional("static") ?? pageFolderOf(file);
   if (file !== undefined) {
-    settings.assets = forApps(settings.assets);
+    settings.assets = ofClient(settings.assets ?? {});
     settings.templates = await readTemplates(templateFolderOf(file));
     const pages = withRootPage(createPages({ app: file, folder }, log), () => edition.app);
     settings.pages = isWatched ? withReload(pages, () => `${boot}-${edition.number}`) : pages;
@@ -241,12 +242,6 @@ async function follow(
     });
     return false;
   }
-}
-
-/** What every app's pages load from the program, without the demo's own. */
-function forApps(assets: ServeOptions["assets"]): NonNullable<ServeOptions["assets"]> {
-  const own = Object.entries(assets ?? {}).filter(([path]) => path.startsWith("/_driftless/"));
-  return Object.fromEntries(own);
 }
 
 /** Whether a file beside the app is a template: the state of islands outlives its edits, and pages stay. */

@@ -5,23 +5,21 @@
  *     request ── instance …                                                          Deno KV ─────┴─
  */
 import { fileURLToPath } from "node:url";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AnyApp } from "../../core/app.ts";
-import { DriftlessError, ERROR_STATUS } from "../../core/errors.ts";
-import { json } from "../answers.ts";
+import { DriftlessError } from "../../core/errors.ts";
 import { ArrivingAdmission, isLoopback, SECRET } from "../arriving_admission.ts";
 import { clientAssets } from "../client_assets.ts";
 import { createHandler, type Handler, TRIM_MS } from "../handler.ts";
 import { SECRET_UNITS_MIN } from "../identity.ts";
-import { withRootPage } from "../island_pages.ts";
 import { readTemplates, templateFolderOf } from "../island_templates.ts";
 import { KV_PREFIX, KvLayout } from "../kv/layout.ts";
 import { type KvStore, openKvStore } from "../kv/open.ts";
 import { PatientKv } from "../kv/patience.ts";
 import { KvTickets } from "../kv/tickets.ts";
-import { publicError, SWEEP_MS } from "../live.ts";
+import { SWEEP_MS } from "../live.ts";
 import { createLog, errorText, type Log } from "../log.ts";
 import { createPages, pageFolderOf } from "../pages.ts";
+import { refused } from "../refused.ts";
 import { answerRequest, asksForSocket, decideUpgrade } from "../request_bounds.ts";
 import { ServerSocket } from "../server_socket.ts";
 import {
@@ -94,8 +92,10 @@ export async function createDeploy(
   }
   const log = options.log ?? createLog("info", (line) => console.log(line));
   const own = options.kv === undefined ? await openKv() : undefined;
-  const kv = new PatientKv(options.kv ?? own as Deno.Kv);
-  const store = await openKvStore(kv, isDeploy ? { pollMs: 0 } : {});
+  const database = options.kv ?? own as Deno.Kv;
+  // The store is patient by itself.
+  const kv = new PatientKv(database);
+  const store = await openKvStore(database, isDeploy ? { pollMs: 0 } : {});
   const handler = await handlerOf(app, options, { admission, log, kv, store });
   return deploymentOf({ handler, admission, store, log, kv, own });
 }
@@ -124,8 +124,8 @@ async function handlerOf(
 ): Promise<Handler> {
   const file = options.appFile === undefined ? undefined : pathOf(options.appFile);
   const pages = file === undefined
-    ? () => Promise.resolve(undefined)
-    : createPages({ app: file, folder: pageFolderOf(file) }, log);
+    ? {}
+    : { pages: createPages({ app: file, folder: pageFolderOf(file) }, log) };
   const templates = options.templates ??
     await readTemplates(file === undefined ? undefined : templateFolderOf(file));
   const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) };
@@ -137,7 +137,7 @@ async function handlerOf(
     tickets: new KvTickets(kv, LAYOUT, random, Date.now),
     version: options.version ?? "0",
     assets: { ...clientAssets, ...options.assets },
-    pages: withRootPage(pages, () => app),
+    ...pages,
     timers: false,
   });
 }
@@ -196,9 +196,7 @@ function arrive(
     admission.meet(new URL(`https://${url.host}`));
     return undefined;
   } catch (error) {
-    const { code, message } = publicError(error, log);
-    const status = ERROR_STATUS[code] as ContentfulStatusCode;
-    return json(JSON.stringify({ code, error: message }), status);
+    return refused(error, log);
   }
 }
 

@@ -15,6 +15,7 @@ import { createHandler, type Handler } from "../handler.ts";
 import type { Identity } from "../identity.ts";
 import { mayHaveIslands, rootPage } from "../island_pages.ts";
 import { errorText } from "../log.ts";
+import { refused } from "../refused.ts";
 import { LIVE_PATH } from "../routes.ts";
 import { addressOf, askObject } from "./object_request.ts";
 import type { ObjectNamespace } from "./object_types.ts";
@@ -31,7 +32,6 @@ import {
   withTicket,
 } from "./routing.ts";
 import { type ScopeObjectClass, scopeObjectClass } from "./scope_object.ts";
-import { refused } from "./worker_answers.ts";
 import {
   logOf,
   objectsOf,

@@ -1,9 +1,9 @@
-/** What a worker and its objects answer when something is wrong. */
+/** What the servers of platforms answer when something is wrong before the handler has the request. */
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { type DriftlessError, ERROR_STATUS } from "../../core/errors.ts";
-import { json } from "../answers.ts";
-import { publicError } from "../live.ts";
-import type { Log } from "../log.ts";
+import { type DriftlessError, ERROR_STATUS } from "../core/errors.ts";
+import { json } from "./answers.ts";
+import { publicError } from "./live.ts";
+import type { Log } from "./log.ts";
 
 /** The answer to a request that failed: `{code, error}`. */
 export function refused(error: unknown, log: Log, headers: Record<string, string> = {}): Response {
