@@ -1,7 +1,6 @@
 /** The live UI on every platform: pages, clicks, input, tabs, files, and coming back. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { UPLOAD_HEADER } from "../../edge/ui_uploads.ts";
-import { type FoundIsland, islandsIn, KIND } from "../edge/live_ui_app.ts";
+import { assertUpload, type FoundIsland, islandsIn, KIND } from "../edge/live_ui_app.ts";
 import type { EndToEndCase } from "./cases.ts";
 import type { World } from "./world.ts";
 
@@ -93,20 +92,7 @@ export const UI_CASES: readonly EndToEndCase[] = [
     name: "a file arrives in parts, for its ticket",
     async run(world) {
       const peer = await world.islands();
-      peer.show(3, "files");
-      await peer.init(3);
-      const file = { name: "a.txt", type: "text/plain", size: 10 };
-      peer.say({ kind: KIND.method, target: 3, slot: 0, data: JSON.stringify({ files: [file] }) });
-      const { name, args } = await peer.hear();
-      assertEquals(name, "driftless:upload");
-      const [, , [ticket = ""] = []] = JSON.parse(args) as [number, number, string[]];
-      for (const [offset, body] of [[0, "hello"], [5, "world"]] as const) {
-        const url = `${world.url}/_live/upload?offset=${offset}`;
-        const headers = { [UPLOAD_HEADER]: ticket };
-        const part = await fetch(url, { method: "POST", body, headers });
-        assertEquals(await part.json(), { received: offset + 5, done: offset === 5 });
-      }
-      assertEquals((await peer.patch(3)).texts, ["a.txt: helloworld"]);
+      await assertUpload(peer, world.url);
       await peer.close();
     },
   },

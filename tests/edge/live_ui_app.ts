@@ -7,6 +7,7 @@ import { encodeUp } from "../../core/wire/messages.ts";
 import { Rejection } from "../../core/errors.ts";
 import { UI_BODY_BYTES_MAX, UI_PART_BYTES_MAX } from "../../edge/ui_parts.ts";
 import { openSqlite } from "../../edge/sqlite_node.ts";
+import { UPLOAD_HEADER } from "../../edge/ui_uploads.ts";
 import { island, live } from "../../ui/live_ui.ts";
 import { LivePeer } from "./live_peer.ts";
 import { pause } from "./raw_peer.ts";
@@ -202,4 +203,22 @@ export class IslandPeer {
   close(): Promise<void> {
     return this.peer.close();
   }
+}
+
+/** A file arrives in the island "files" in two parts, for the ticket that its page is given. */
+export async function assertUpload(peer: IslandPeer, origin: string): Promise<void> {
+  peer.show(3, "files");
+  await peer.init(3);
+  const file = { name: "a.txt", type: "text/plain", size: 10 };
+  peer.say({ kind: KIND.method, target: 3, slot: 0, data: JSON.stringify({ files: [file] }) });
+  const { name, args } = await peer.hear();
+  assertEquals(name, "driftless:upload");
+  const [, , [ticket = ""] = []] = JSON.parse(args) as [number, number, string[]];
+  for (const [offset, body] of [[0, "hello"], [5, "world"]] as const) {
+    const url = `${origin}/_live/upload?offset=${offset}`;
+    const headers = { [UPLOAD_HEADER]: ticket };
+    const part = await fetch(url, { method: "POST", body, headers });
+    assertEquals(await part.json(), { received: offset + 5, done: offset === 5 });
+  }
+  assertEquals((await peer.patch(3)).texts, ["a.txt: helloworld"]);
 }

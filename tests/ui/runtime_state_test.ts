@@ -221,13 +221,13 @@ Deno.test("a page that never connects is kept for a while", () => {
 });
 
 Deno.test("the oldest page without a connection goes when their state is too large", () => {
-  class Large {
+  class Heavy {
     text = "";
     fill(): void {
       this.text = "x".repeat(1_000_000);
     }
   }
-  const rig = new Rig({ tab: compiled(Large, '<p g-click="fill()">x</p>') });
+  const rig = new Rig({ tab: compiled(Heavy, '<p g-click="fill()">x</p>') });
   const count = Math.floor(IDLE_BYTES_MAX / 1_000_000);
   for (let i = 0; i < count + 3; i++) {
     const tab = rig.tab("tab").connect();
@@ -238,16 +238,19 @@ Deno.test("the oldest page without a connection goes when their state is too lar
   assert(rig.host.sizes.holders >= count - 1);
 });
 
-Deno.test("state above the limit is not saved, and somebody is told", () => {
-  class Large {
-    text = "";
-    fill(length: number): void {
-      this.text = "x".repeat(length);
-    }
+/** Its state is as large as a click says. */
+class Large {
+  text = "";
+  fill(length: number): void {
+    this.text = "x".repeat(length);
   }
-  const template = '<p g-click="fill(event.clientX)">x</p>';
+}
+
+const LARGE = '<p g-click="fill(event.clientX)">x</p>';
+
+Deno.test("state above the limit is not saved, and somebody is told", () => {
   const storage = new TestStorage();
-  const rig = new Rig({ tab: compiled(Large, template) }, { storage });
+  const rig = new Rig({ tab: compiled(Large, LARGE) }, { storage });
   const tab = rig.tab("tab").connect();
   const fill = (length: number) => {
     tab.click(0, 0, { clientX: length });
@@ -272,14 +275,8 @@ Deno.test("state above the limit is not saved, and somebody is told", () => {
 });
 
 Deno.test("state is saved the less often the larger it is, and at once when the server closes", () => {
-  class Large {
-    text = "";
-    fill(length: number): void {
-      this.text = "x".repeat(length);
-    }
-  }
   const storage = new TestStorage();
-  const rig = new Rig({ tab: compiled(Large, '<p g-click="fill(event.clientX)">x</p>') }, {
+  const rig = new Rig({ tab: compiled(Large, LARGE) }, {
     storage,
   });
   const tab = rig.tab("tab").connect();
@@ -307,14 +304,8 @@ Deno.test("state is saved the less often the larger it is, and at once when the 
 });
 
 Deno.test("state that is far too large is looked at again when it has rested for long enough", () => {
-  class Large {
-    text = "";
-    fill(length: number): void {
-      this.text = "x".repeat(length);
-    }
-  }
   const storage = new TestStorage();
-  const rig = new Rig({ tab: compiled(Large, '<p g-click="fill(event.clientX)">x</p>') }, {
+  const rig = new Rig({ tab: compiled(Large, LARGE) }, {
     storage,
   });
   const tab = rig.tab("tab").connect();

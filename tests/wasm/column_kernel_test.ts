@@ -1,19 +1,11 @@
 /** The module of columns.wat against its twin and exact arithmetic, on Deno, Bun and workerd. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { join } from "node:path";
 import process from "node:process";
-import { bunCommand } from "../../scripts/compile_bun.ts";
 import { columnKernel } from "../../wasm/column_kernel.ts";
 import type { ColumnKernel, ColumnMemory } from "../../wasm/column_port.ts";
 import { plainColumns } from "../../wasm/plain_columns.ts";
 import { compare, runColumnCases } from "./column_cases.ts";
-
-const FOLDER = import.meta.dirname ?? ".";
-const WORKERD: readonly string[] = [
-  ...[Deno.execPath(), "run", "-A", "--no-check"],
-  join(FOLDER, "module_workerd.ts"),
-];
-const ROOT = join(FOLDER, "..", "..");
+import { bunReport, workerdReport } from "./runtimes.ts";
 
 /** Of the random cases; another one finds other cases. */
 const SEED = 20_261_126;
@@ -92,12 +84,15 @@ Deno.test("the cases find a variance that is taken from the squares, as G13 has 
 });
 
 Deno.test("the kernel of columns agrees with its twin on Bun", async () => {
-  const report = await reportOf([...await bunCommand(), join(FOLDER, "column_bun.ts")], SEED + 1);
+  const report = await bunReport("column_bun.ts", { seed: SEED + 1, count: CASES_ELSEWHERE });
   assertEquals([report.kind, report.problems], ["simd", []]);
 });
 
 Deno.test("the kernel of columns agrees with its twin on workerd, which has a module to use", async () => {
-  const report = await reportOf([...WORKERD, "column_worker.ts", "columns.wasm"], SEED + 2);
+  const report = await workerdReport("column_worker.ts", "columns.wasm", {
+    seed: SEED + 2,
+    count: CASES_ELSEWHERE,
+  });
   assertEquals([report.kind, report.problems], ["simd", []]);
   assertEquals(report.opened, [
     { kind: "simd", variance: 22.5 },
@@ -137,26 +132,6 @@ Deno.test("columns have the twin where nothing compiles, and where there is no W
     assertEquals(new TextDecoder().decode(stdout).trim(), "plain 22.5 50000 4");
   }
 });
-
-interface Report {
-  readonly kind: string;
-  readonly problems: readonly string[];
-  readonly opened?: unknown;
-}
-
-/** Runs a script that prints the report of the cases as JSON. */
-async function reportOf(words: readonly string[], seed: number): Promise<Report> {
-  const [program = "", ...args] = words;
-  const { stdout, stderr } = await new Deno.Command(program, {
-    args: [...args, `${seed}`, `${CASES_ELSEWHERE}`],
-    cwd: ROOT,
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  const output = decoder.decode(stdout);
-  assertEquals(output.startsWith("{"), true, `${decoder.decode(stderr)}${output}`);
-  return JSON.parse(output);
-}
 
 function plainMemory(): ColumnMemory {
   return { buffer: new ArrayBuffer(64 * 1024), grow: () => {} };

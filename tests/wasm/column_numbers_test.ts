@@ -1,24 +1,8 @@
 /** What columns compute: how good it is, and what becomes of NaN, infinities and extremes. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Column, ColumnError, type Columns, openColumns } from "../../wasm/columns.ts";
+import { type Column, type Columns, openColumns } from "../../wasm/columns.ts";
 import { Prng } from "../sim/prng.ts";
-
-/** What an arena keeps for itself, in bytes. */
-const OWN_BYTES = 64;
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    assert(error instanceof ColumnError, String(error));
-    return error.code;
-  }
-  return "none";
-}
-
-function listOf(column: Column): readonly number[] {
-  return [...column.values];
-}
+import { codeOf, listOf, OWN_BYTES } from "./column_rig.ts";
 
 /** A column of these numbers in an arena of its own. */
 function columnOf(...values: number[]): Column {

@@ -3,24 +3,9 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import { ARENA_BYTES_LIMIT, ARENA_BYTES_MAX, ColumnArena } from "../../wasm/column_arena.ts";
 import { type Column, ColumnError, openColumns } from "../../wasm/columns.ts";
 import { Prng } from "../sim/prng.ts";
+import { codeOf, listOf, OWN_BYTES } from "./column_rig.ts";
 
-/** What an arena keeps for itself, in bytes. */
-const OWN_BYTES = 64;
 const PAGE_BYTES = 64 * 1024;
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    assert(error instanceof ColumnError, String(error));
-    return error.code;
-  }
-  return "none";
-}
-
-function listOf(column: Column): readonly number[] {
-  return [...column.values];
-}
 
 Deno.test("a column computes over all of its numbers, in place or into another one", () => {
   const columns = openColumns();

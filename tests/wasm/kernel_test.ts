@@ -2,17 +2,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import type * as ports from "../../core/ports.ts";
-import { bunCommand } from "../../scripts/compile_bun.ts";
 import { kernelOf, kernelSync, openKernel } from "../../wasm/kernel.ts";
 import type { Difference, Kernel } from "../../wasm/kernel_port.ts";
 import { plainKernel } from "../../wasm/plain_kernel.ts";
 import { runKernelCases } from "./kernel_cases.ts";
+import { bunReport, workerdReport } from "./runtimes.ts";
 
 const FOLDER = import.meta.dirname ?? ".";
-const WORKERD: readonly string[] = [
-  ...[Deno.execPath(), "run", "-A", "--no-check"],
-  join(FOLDER, "module_workerd.ts"),
-];
 const ROOT = join(FOLDER, "..", "..");
 const WASM = join(ROOT, "wasm");
 
@@ -58,11 +54,15 @@ Deno.test("the cases find a kernel that is wrong in one digest, or one word of a
 });
 
 Deno.test("the module agrees with its twin on Bun", async () => {
-  await assertAgreement([...await bunCommand(), join(FOLDER, "kernel_bun.ts")], SEED + 1);
+  const run = { seed: SEED + 1, count: CASES_ELSEWHERE };
+  const { kind, problems } = await bunReport("kernel_bun.ts", run);
+  assertEquals({ kind, problems }, { kind: "simd", problems: [] });
 });
 
 Deno.test("the module agrees with its twin on workerd", async () => {
-  await assertAgreement([...WORKERD, "kernel_worker.ts", "kernel.wasm"], SEED + 2);
+  const run = { seed: SEED + 2, count: CASES_ELSEWHERE };
+  const { kind, problems } = await workerdReport("kernel_worker.ts", "kernel.wasm", run);
+  assertEquals({ kind, problems }, { kind: "simd", problems: [] });
 });
 
 Deno.test("the kernel is the same one for everybody, and the twin where nothing compiles", async () => {
@@ -96,18 +96,3 @@ Deno.test("the kernel of this room is the port of the core, and the other way ro
   const difference = { plus: new Uint8Array(8), minus: new Uint8Array() };
   assertEquals(fromDifference(asDifference(difference)), difference);
 });
-
-/** Runs a script that prints the report of the cases as JSON. */
-async function assertAgreement(words: readonly string[], seed: number): Promise<void> {
-  const [program = "", ...args] = words;
-  const { stdout, stderr } = await new Deno.Command(program, {
-    args: [...args, `${seed}`, `${CASES_ELSEWHERE}`],
-    cwd: ROOT,
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  const output = decoder.decode(stdout);
-  assertEquals(output.startsWith("{"), true, `${decoder.decode(stderr)}${output}`);
-  const { kind, problems } = JSON.parse(output);
-  assertEquals({ kind, problems }, { kind: "simd", problems: [] });
-}

@@ -1,10 +1,9 @@
 /** Driftless on Workers: one worker, an object for each scope, in workerd. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { LIVE_MESSAGE_BYTES_MAX, PUSH_BODY_BYTES_MAX } from "../../core/limits.ts";
-import { UPLOAD_HEADER } from "../../edge/ui_uploads.ts";
 import { issueToken } from "../../edge/identity.ts";
 import { LivePeer } from "../edge/live_peer.ts";
-import { IslandPeer, islandsIn, KIND } from "../edge/live_ui_app.ts";
+import { assertUpload, IslandPeer, islandsIn } from "../edge/live_ui_app.ts";
 import { creation, SECRET, stageWorker, until, type WorkerStage } from "./worker_stage.ts";
 
 /** A client that stops closes its socket, and the runtime has done so a little later. */
@@ -199,20 +198,7 @@ Deno.test("files and islands are served, and an island goes on in the object of 
   await peer.init(2);
   peer.click(2, 0);
   await peer.patch(2);
-  peer.show(3, "files");
-  await peer.init(3);
-  const file = { name: "a.txt", type: "text/plain", size: 10 };
-  peer.say({ kind: KIND.method, target: 3, slot: 0, data: JSON.stringify({ files: [file] }) });
-  const { name, args } = await peer.hear();
-  assertEquals(name, "driftless:upload");
-  const [, , [ticket]] = JSON.parse(args) as [number, number, string[]];
-  for (const [offset, body] of [[0, "hello"], [5, "world"]] as const) {
-    const url = `${stage.url}/_live/upload?offset=${offset}`;
-    const headers = { [UPLOAD_HEADER]: ticket ?? "" };
-    const part = await fetch(url, { method: "POST", body, headers });
-    assertEquals(await part.json(), { received: offset + 5, done: offset === 5 });
-  }
-  assertEquals((await peer.patch(3)).texts, ["a.txt: helloworld"]);
+  await assertUpload(peer, stage.url);
   await peer.peer.close();
   const notes = await (await stage.post("/_sync/snapshot", {})).json();
   assertEquals(notes.data, { note: { n1: { text: "From an island" } } });
