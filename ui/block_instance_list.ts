@@ -34,7 +34,7 @@ export class ListInstance implements Part {
   }
 
   get order(): number {
-    return this.owner.number + 0.5;
+    return this.owner.number + (this.index + 1) / (this.owner.blueprint.block.slots.length + 1);
   }
 
   get isDead(): boolean {
