@@ -3,6 +3,9 @@
 /** What happened to a row, as a reader of the log sees it. */
 export type ChangeOp = "create" | "update" | "delete";
 
+/** By their numbers, on the wire and in databases. */
+export const CHANGE_OPS: readonly ChangeOp[] = ["create", "update", "delete"];
+
 /** One entry of a scope's change log. */
 export interface Change {
   /** Its place: 1, 2, 3, … without gaps within a scope. */

@@ -132,6 +132,11 @@ export function asRejection(error: unknown): Rejection | undefined {
   return isErrorCode(error.code) ? new Rejection(error.message, error.code) : undefined;
 }
 
+/** A newer peer may know more codes: an unknown one still means "refused". */
+export function errorCode(code: unknown, otherwise: ErrorCode = "rejected"): ErrorCode {
+  return isErrorCode(code) ? code : otherwise;
+}
+
 /** True when `value` is one of the documented codes. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(ERROR_STATUS, value);

@@ -95,6 +95,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A field of the object itself: a record may well have a field named "constructor". */
+export function own<T>(object: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
 /** UTF-8 bytes of a text, without encoding it. */
 export function utf8Length(text: string): number {
   let bytes = text.length;

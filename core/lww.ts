@@ -9,7 +9,7 @@
  * never stamps below what it has seen. A row exists while any write to it is newer than its deletion;
  * its fields stay behind a tombstone so that a late, newer update brings the whole record back.
  */
-import { equalJson, type Json, type JsonObject } from "./json.ts";
+import { equalJson, type Json, type JsonObject, own } from "./json.ts";
 
 /** A position in the order of writes; compares as text. `""` is before every write. */
 export type Stamp = string;
@@ -107,11 +107,6 @@ export function decodeRow(data: JsonObject, stamps: string): RowState {
 
 function stampOf(row: RowState, field: string): Stamp {
   return own(row.fields, field) ?? row.base;
-}
-
-/** A field of the object itself: a record may well have a field named "constructor". */
-function own<T>(object: Readonly<Record<string, T>>, key: string): T | undefined {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 function maxStamp(a: Stamp, b: Stamp): Stamp {

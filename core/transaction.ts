@@ -13,6 +13,7 @@ import type {
   Table,
   Transaction,
 } from "./app.ts";
+import { CHANGE_OPS, type ChangeOp } from "./change.ts";
 import { asRejection, DriftlessError, Rejection } from "./errors.ts";
 import {
   canonicalText,
@@ -21,6 +22,7 @@ import {
   frozenJson,
   isJsonObject,
   type JsonObject,
+  own,
   utf8Length,
 } from "./json.ts";
 import { MUTATION_WRITES_MAX, RECORD_BYTES_MAX } from "./limits.ts";
@@ -136,10 +138,8 @@ class MutationRun {
   /** The built-in `<collection>.create`, `.update` and `.delete`: last write wins, per field. */
   builtin(): void {
     const [entity, verb] = splitName(this.#mutation.name);
-    const collection = Object.hasOwn(this.#app.collections, entity)
-      ? this.#app.collections[entity]
-      : undefined;
-    const known = verb === "create" || verb === "update" || verb === "delete";
+    const collection = own(this.#app.collections, entity);
+    const known = CHANGE_OPS.includes(verb as ChangeOp);
     if (collection === undefined || !collection.builtins || !known) {
       throw new DriftlessError("not_found", `Cannot find the mutator "${this.#mutation.name}"`);
     }

@@ -10,7 +10,7 @@
 import type { AnyApp, MutatorCall } from "./app.ts";
 import type { SettledMutation } from "./client_output.ts";
 import type { Effect } from "./effects.ts";
-import { equalJson, type Json, type JsonObject } from "./json.ts";
+import { equalJson, type Json, type JsonObject, own } from "./json.ts";
 import { UNDO_MAX } from "./limits.ts";
 import type { Mutation } from "./mutation.ts";
 import { rowKey } from "./transaction.ts";
@@ -159,9 +159,4 @@ function callsTo({ entity, id, was, record }: Row): readonly MutatorCall[] {
   );
   if (changed.length === 0) return [];
   return [{ name: `${entity}.update`, args: { id, data: Object.fromEntries(changed) } }];
-}
-
-/** A field of the record itself: it may well be named "constructor". */
-function own(record: JsonObject, field: string): Json | undefined {
-  return Object.hasOwn(record, field) ? record[field] : undefined;
 }

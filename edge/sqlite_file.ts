@@ -5,7 +5,7 @@
  * trees, then the heads of the scopes.
  */
 import { invariant } from "../core/assert.ts";
-import type { Change, LogHead } from "../core/change.ts";
+import { type Change, CHANGE_OPS, type LogHead } from "../core/change.ts";
 import { INTEGER_MAX } from "../core/limits.ts";
 import { pagesOf } from "../core/memory_store.ts";
 import type { Kernel } from "../core/ports.ts";
@@ -25,7 +25,6 @@ import {
   changeOf,
   clientOf,
   headOf,
-  OPS,
   outcomeOf,
   pageSize,
   prepareReads,
@@ -188,7 +187,7 @@ export class SqliteFile implements Store {
     const head = this.#written(scope);
     invariant(cursor === head.cursor + 1, "a change goes to the end of its log");
     invariant(time >= head.time, "time does not fall within a log");
-    this.#writes.change.run(head.scope, cursor, entity, id, OPS.indexOf(op), time, json);
+    this.#writes.change.run(head.scope, cursor, entity, id, CHANGE_OPS.indexOf(op), time, json);
     head.cursor = cursor;
     head.time = time;
     transaction.changed.add(head);

@@ -1,12 +1,9 @@
 /** The statements of the SQLite store, prepared once a connection, and what their rows mean. */
-import type { Change, ChangeOp } from "../core/change.ts";
+import { type Change, CHANGE_OPS, type ChangeOp } from "../core/change.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { INTEGER_MAX } from "../core/limits.ts";
 import type { ClientRecord, Outcome, StoredRow } from "../core/store.ts";
 import type { SqlDatabase, SqlRow, SqlStatement } from "./sql.ts";
-
-/** A change's op as stored: its place here. */
-export const OPS: readonly ChangeOp[] = ["create", "update", "delete"];
 
 /** The end of a scope's log, and the scope's number in the file. */
 export interface ScopeHead {
@@ -142,7 +139,7 @@ export function changeOf(row: SqlRow): Change {
     cursor: row.cursor as number,
     entity: row.entity as string,
     id: row.id as string,
-    op: OPS[row.op as number] as ChangeOp,
+    op: CHANGE_OPS[row.op as number] as ChangeOp,
     json: row.json as string | null,
     time: row.time as number,
   };

@@ -1,6 +1,6 @@
 /** The HTTP doors as a client uses them: push, pull, snapshot, ticket. */
-import type { Change, ChangeOp, LogPage } from "../../core/change.ts";
-import { DriftlessError, type ErrorCode, isErrorCode } from "../../core/errors.ts";
+import { type Change, CHANGE_OPS, type ChangeOp, type LogPage } from "../../core/change.ts";
+import { DriftlessError, type ErrorCode, errorCode } from "../../core/errors.ts";
 import { canonicalText, isJsonObject, type Json, type JsonObject } from "../../core/json.ts";
 import { PULL_LIMIT_MAX } from "../../core/limits.ts";
 import type { Mutation } from "../../core/mutation.ts";
@@ -40,7 +40,6 @@ const STATUS_CODES: Readonly<Partial<Record<number, ErrorCode>>> = {
   413: "too_large",
   429: "rate_limited",
 };
-const OPS: readonly unknown[] = ["create", "update", "delete"] satisfies ChangeOp[];
 
 /** Requests to the sync doors; every failure is a {@linkcode DriftlessError}. */
 export class HttpSync {
@@ -189,7 +188,7 @@ export class HttpSync {
     const header = Number(headers.get("retry-after")) * 1000;
     const wait = typeof told === "number" ? told : header;
     return new RefusedError(
-      isErrorCode(code) ? code : STATUS_CODES[status] ?? "unavailable",
+      errorCode(code, STATUS_CODES[status] ?? "unavailable"),
       typeof error === "string" ? error : `Cannot use ${this.#options.url}: it answers ${status}`,
       Number.isFinite(wait) ? wait : 0,
     );
@@ -257,7 +256,7 @@ function resultOf(value: Json): WireResult {
     id: text(id),
     cursor: integer(cursor),
     lastSeq: integer(last_seq),
-    code: ok === true ? null : isErrorCode(code) ? code : "rejected",
+    code: ok === true ? null : errorCode(code),
     error: ok === true ? null : typeof error === "string" ? error : "",
     // The answer to a repeated mutation lists none, whatever it did.
     ...(Array.isArray(changes) && changes.length > 0 ? { changeCount: changes.length } : {}),
@@ -266,7 +265,9 @@ function resultOf(value: Json): WireResult {
 
 function changeOf(value: Json, expected: number): Change {
   const { cursor, entity, id, op, data, time } = object(value);
-  if (cursor !== expected || !OPS.includes(op)) throw new TypeError("a change is out of order");
+  if (cursor !== expected || !CHANGE_OPS.includes(op as ChangeOp)) {
+    throw new TypeError("a change is out of order");
+  }
   return {
     cursor: expected,
     entity: text(entity),
