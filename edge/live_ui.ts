@@ -14,6 +14,7 @@ import { type Random, randomId } from "../core/ports.ts";
 import type { SyncServer } from "../core/server.ts";
 import { type AnyStore, isSuspending } from "../core/suspend.ts";
 import { encodeDown } from "../core/wire/messages.ts";
+import { NO_BYTES } from "../core/wire/protobuf.ts";
 import { LiveHost } from "../ui/live_host.ts";
 import type { ElsewhereRows, LiveSync } from "../ui/live_collections.ts";
 import type { LiveRecords } from "../ui/live_loads.ts";
@@ -76,8 +77,9 @@ export class LiveUi {
   readonly #storage: IslandStorage | undefined;
   readonly #islands: ReadonlyMap<string, CompiledIsland>;
   readonly #assets: ReadonlyMap<string, Asset>;
-  /** Messages in their envelopes: the same bytes go to all tabs that see the same. */
-  readonly #envelopes = new WeakMap<Uint8Array, Uint8Array>();
+  /** The last message, and its envelope: the same bytes go to all tabs that are told the same. */
+  #told: Uint8Array | undefined;
+  #toldBytes: Uint8Array = NO_BYTES;
 
   /** @throws {TemplateError} and what else {@linkcode compileIslands} throws */
   constructor(options: LiveUiOptions) {
@@ -186,10 +188,10 @@ export class LiveUi {
   }
 
   #envelope(body: Uint8Array): Uint8Array {
-    const known = this.#envelopes.get(body);
-    if (known !== undefined) return known;
+    if (body === this.#told) return this.#toldBytes;
     const bytes = encodeDown(0, { kind: "ui", body });
-    this.#envelopes.set(body, bytes);
+    this.#told = body;
+    this.#toldBytes = bytes;
     return bytes;
   }
 

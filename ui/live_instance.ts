@@ -46,8 +46,8 @@ export interface LogEntry {
   readonly seq: number;
   readonly patch: Patch;
   readonly bytes: number;
-  /** The messages that several tabs see alike, by target and ack. */
-  readonly frames: Map<string, Uint8Array>;
+  /** The messages that several tabs see alike, by target and ack; none while one tab is all. */
+  frames: Map<string, Uint8Array> | undefined;
 }
 
 /** What every patch costs besides its operations and texts, in bytes. */
@@ -190,7 +190,7 @@ export class LiveInstance {
   add(patch: Patch): void {
     const bytes = patch.texts.reduce((sum, text) => sum + text.length, patch.ops.length) +
       ENTRY_OVERHEAD_BYTES;
-    this.#log.push({ seq: ++this.seq, patch, bytes, frames: new Map() });
+    this.#log.push({ seq: ++this.seq, patch, bytes, frames: undefined });
     this.#logBytes += bytes;
     while (this.#log.length > FRAMES_UNSENT_MAX || this.#logBytes > BACKLOG_BYTES_MAX) {
       this.#logBytes -= (this.#log.shift() as LogEntry).bytes;
@@ -219,14 +219,25 @@ export class LiveInstance {
     ack: number,
     values: readonly BoundValue[],
   ): Uint8Array {
-    const isCommon = entry !== undefined && (values.length === 0 || values === entry.patch.bound);
+    const isCommon = values.length === 0 || values === entry?.patch.bound;
+    if (entry === undefined || !isCommon || this.views.size === 1) {
+      return this.#written(entry, target, ack, values);
+    }
     const key = `${target} ${ack} ${values.length === 0}`;
-    const known = isCommon ? entry.frames.get(key) : undefined;
-    if (known !== undefined) return known;
-    const { ops, texts } = withValues(entry?.patch ?? NO_PATCH, values);
-    const frame = writeUiMessage({ target, seq: entry?.seq ?? this.seq, ops, texts, ack });
-    if (isCommon) entry.frames.set(key, frame);
+    const frames = entry.frames ??= new Map();
+    const frame = frames.get(key) ?? this.#written(entry, target, ack, values);
+    frames.set(key, frame);
     return frame;
+  }
+
+  #written(
+    entry: LogEntry | undefined,
+    target: number,
+    ack: number,
+    values: readonly BoundValue[],
+  ): Uint8Array {
+    const { ops, texts } = withValues(entry?.patch ?? NO_PATCH, values);
+    return writeUiMessage({ target, seq: entry?.seq ?? this.seq, ops, texts, ack });
   }
 
   /** The state for the storage. */

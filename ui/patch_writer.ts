@@ -1,4 +1,5 @@
 /** Writes the operations of a patch, as `patch_ops.ts` describes them. */
+import { smallArray } from "../core/wire/small_arrays.ts";
 import {
   ABSENT,
   bitsFor,
@@ -242,22 +243,6 @@ export function withValues(patch: Patch, values: readonly BoundValue[]): Ops {
   return { ops, texts: [...patch.texts, ...more.texts] };
 }
 
-/** To make an array takes several times as long as all else that there is to a small patch: they share. */
-const SHARED_BYTES = 1024;
-/** What is longer has an array of its own. */
-const SHARING_BYTES_MAX = 128;
-let shared = new Uint8Array(SHARED_BYTES);
-let sharedUsed = 0;
-
-function roomFor(length: number): Uint8Array<ArrayBuffer> {
-  if (length > SHARING_BYTES_MAX) return new Uint8Array(length);
-  if (sharedUsed + length > SHARED_BYTES) {
-    shared = new Uint8Array(SHARED_BYTES);
-    sharedUsed = 0;
-  }
-  return shared.subarray(sharedUsed, sharedUsed += length);
-}
-
 /** Numbers as varints; a byte that stands for itself is given as -1 - byte. */
 export function varints(
   tokens: readonly number[],
@@ -267,7 +252,7 @@ export function varints(
   for (let index = 0; index < count; index++) {
     for (let rest = tokens[index] as number; rest > 127; rest = Math.floor(rest / 128)) length++;
   }
-  const bytes = roomFor(length);
+  const bytes = smallArray(length);
   let at = 0;
   for (let index = 0; index < count; index++) {
     const token = tokens[index] as number;

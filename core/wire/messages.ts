@@ -1,9 +1,9 @@
 /** The messages of `/_live`, as the engine sees them, and their bytes. Schema: `messages.proto`. */
-import type { Change, ChangeOp } from "../change.ts";
-import { DriftlessError, type ErrorCode, isErrorCode } from "../errors.ts";
+import { type Change, CHANGE_OPS } from "../change.ts";
+import { DriftlessError, type ErrorCode, errorCode } from "../errors.ts";
 import { INTEGER_MAX } from "../limits.ts";
 import { Down, type Poke, type Result, Up } from "./messages_gen.ts";
-import { type MessageKind, NO_BYTES } from "./protobuf.ts";
+import { malformed, type MessageKind, NO_BYTES } from "./protobuf.ts";
 
 /** The protocol that this version speaks. A change that an older peer cannot read raises it. */
 export const PROTOCOL_VERSION = 1;
@@ -106,25 +106,20 @@ export interface Envelope<M> {
 
 type OfKind<M, K> = M & { readonly kind: K };
 
-/** By the numbers of `Op` in the schema. */
-const OPS: readonly ChangeOp[] = ["create", "update", "delete"];
-
 /** Bytes of a client's message. */
 export function encodeUp(channel: number, message: UpMessage): Uint8Array<ArrayBuffer> {
-  const { kind, ...body } = message;
-  return Up.encode({ channel, [kind]: body });
+  return Up.encode({ channel, [message.kind]: message });
 }
 
 /** Bytes of a server's message. */
 export function encodeDown(channel: number, message: DownMessage): Uint8Array<ArrayBuffer> {
-  const { kind, ...body } = message;
   switch (message.kind) {
     case "poke":
       return Down.encode({ channel, poke: pokeBody(message) });
     case "ack":
       return Down.encode({ channel, ack: { results: message.results.map(resultBody) } });
     default:
-      return Down.encode({ channel, [kind]: body });
+      return Down.encode({ channel, [message.kind]: message });
   }
 }
 
@@ -134,9 +129,9 @@ export function encodeDown(channel: number, message: DownMessage): Uint8Array<Ar
  * @throws {DriftlessError} `malformed`
  */
 export function decodeUp(bytes: Uint8Array): Envelope<UpMessage> {
-  return decoded(Up, bytes, ({ hello, ...others }) => {
-    if (!hello) return onlyBody(others);
-    const { appVersion, ...rest } = hello;
+  return decoded(Up, bytes, (bodies) => {
+    if (!bodies.hello) return onlyBody(bodies);
+    const { appVersion, ...rest } = bodies.hello;
     return { kind: "hello", ...rest, ...(appVersion === 0 ? {} : { appVersion }) };
   });
 }
@@ -147,26 +142,26 @@ export function decodeUp(bytes: Uint8Array): Envelope<UpMessage> {
  * @throws {DriftlessError} `malformed`
  */
 export function decodeDown(bytes: Uint8Array): Envelope<DownMessage> {
-  return decoded(Down, bytes, ({ welcome, ack, poke, failure, ...others }) => {
+  return decoded(Down, bytes, (bodies) => {
+    const { welcome, ack, poke, failure } = bodies;
     if (welcome) return { kind: "welcome", ...rooted(welcome) };
     if (ack) return { kind: "ack", results: ack.results.map(result) };
     if (poke) return pokeMessage(poke);
     if (failure) return { kind: "failure", ...failure, code: errorCode(failure.code) };
-    return onlyBody(others);
+    return onlyBody(bodies as Omit<Down, "welcome" | "ack" | "poke" | "failure">);
   });
 }
 
 function decoded<M extends { readonly channel: number }, T>(
   { decode }: MessageKind<M>,
   bytes: Uint8Array,
-  read: (bodies: Omit<M, "channel">) => T,
+  read: (bodies: M) => T,
 ): Envelope<T> {
   try {
-    const { channel, ...bodies } = decode(bytes);
-    return { channel, message: read(bodies) };
-  } catch (error) {
-    if (error instanceof DriftlessError) throw error;
-    throw malformed("the bytes are not a message");
+    const bodies = decode(bytes);
+    return { channel: bodies.channel, message: read(bodies) };
+  } catch (cause) {
+    throw new DriftlessError("malformed", (cause as Error).message, { cause });
   }
 }
 
@@ -175,9 +170,10 @@ type Told<B> = {
 }[keyof B & string];
 
 /** The message whose fields are named on the wire as they are here. */
-function onlyBody<B extends object>(bodies: B): Told<B> {
-  for (const [kind, body] of Object.entries(bodies)) {
-    if (body) return { kind, ...body } as Told<B>;
+function onlyBody<B extends object>(bodies: B): Told<Omit<B, "channel">> {
+  for (const kind of Object.keys(bodies)) {
+    const body = bodies[kind as keyof B];
+    if (typeof body === "object") return { kind, ...body } as unknown as Told<Omit<B, "channel">>;
   }
   throw malformed("its kind is unknown");
 }
@@ -189,12 +185,9 @@ function resultBody({ changeCount, ...others }: WireResult): Result {
 }
 
 function result({ changesPlusOne, ...others }: Result): WireResult {
-  const { code, error } = others;
-  const isAccepted = code === "";
   return {
     ...others,
-    code: isAccepted ? null : errorCode(code),
-    error: isAccepted ? null : error,
+    ...(others.code === "" ? { code: null, error: null } : { code: errorCode(others.code) }),
     ...(changesPlusOne === 0 ? {} : { changeCount: changesPlusOne - 1 }),
   };
 }
@@ -211,7 +204,13 @@ function pokeBody(
     indexes.set(change.entity, entity);
     const elapsed = change.time - time;
     time = change.time;
-    return { entity, id: change.id, op: OPS.indexOf(change.op), data: change.json ?? "", elapsed };
+    return {
+      entity,
+      id: change.id,
+      op: CHANGE_OPS.indexOf(change.op),
+      data: change.json ?? "",
+      elapsed,
+    };
   });
   return { from, entities: [...indexes.keys()], changes: rows, time: start, more, root };
 }
@@ -225,7 +224,7 @@ function pokeMessage({ from, entities, changes, time: start, more, root }: Poke)
     ...rooted({ more, root }),
     changes: changes.map(({ entity: index, id, op: opIndex, data, elapsed }) => {
       const entity = entities[index];
-      const op = OPS[opIndex];
+      const op = CHANGE_OPS[opIndex];
       if (entity === undefined || op === undefined || (data === "") !== (op === "delete")) {
         throw malformed("a change is incomplete");
       }
@@ -241,13 +240,4 @@ function rooted<B extends { readonly root: Uint8Array }>(
   { root, ...others }: B,
 ): Omit<B, "root"> & { readonly root?: Uint8Array } {
   return root.length === 0 ? others : { ...others, root };
-}
-
-/** A newer server may know more codes: an unknown one still means "refused". */
-function errorCode(code: string): ErrorCode {
-  return isErrorCode(code) ? code : "rejected";
-}
-
-function malformed(reason: string): DriftlessError {
-  return new DriftlessError("malformed", `Cannot read the message: ${reason}`);
 }

@@ -6,6 +6,8 @@
  * fields are passed over, groups are refused.
  */
 
+import { copyOf } from "./small_arrays.ts";
+
 /** How a value of one type stands in bytes. */
 export interface Kind<T> {
   readonly wireType: number;
@@ -113,7 +115,7 @@ export const bytes: Kind<Uint8Array> = {
     const end = endOfValue(reader);
     const { at } = reader;
     reader.at = end;
-    return reader.bytes.slice(at, end);
+    return copyOf(reader.bytes.subarray(at, end));
   },
 };
 
@@ -136,7 +138,7 @@ export function message<M extends object>(
       const row = rows[index] as Row;
       const value = values[row.name];
       if (row.isList) writeList(writer, row, value as readonly unknown[]);
-      else if (value !== undefined && !isAbsent(row.kind, value)) writeOne(writer, row, value);
+      else if (!isAbsent(row.kind, value)) writeOne(writer, row, value);
     }
   }
 
@@ -168,7 +170,8 @@ export function message<M extends object>(
     encode(value) {
       scratch.length = 0;
       writeFields(scratch, value as Values);
-      return scratch.bytes.slice(scratch.bytes.length - scratch.length);
+      const { bytes, length } = scratch;
+      return copyOf(bytes.subarray(bytes.length - length));
     },
     decode(bytes) {
       return readFields({ bytes, at: 0, end: bytes.length }, { ...blank });
@@ -185,8 +188,9 @@ function unsigned(max: number): Kind<number> {
   };
 }
 
-function isAbsent(kind: Kind<unknown>, value: unknown): boolean {
-  return value === kind.absent || kind === bytes && (value as Uint8Array).length === 0;
+/** Bytes are absent when there are none, whichever array says so. */
+function isAbsent({ absent }: Kind<unknown>, value: unknown = absent): boolean {
+  return value === absent || (value as { readonly length?: number }).length === 0;
 }
 
 function writeOne(writer: Writer, { kind, tag }: Row, value: unknown): void {
@@ -263,7 +267,7 @@ function readVarint(reader: Reader, max = Infinity): number {
     if (value > max) throw malformed("a number is too large");
     return value;
   }
-  throw malformed("a number does not end");
+  throw malformed("a number is cut off");
 }
 
 /** Reads the length of a value, and says where it ends. */
@@ -302,6 +306,7 @@ function skip(reader: Reader, tag: number): void {
   if (reader.at > reader.end) throw malformed("a value is cut off");
 }
 
-function malformed(reason: string): TypeError {
+/** What reading throws. */
+export function malformed(reason: string): TypeError {
   return new TypeError(`Cannot read the message: ${reason}`);
 }

@@ -1,5 +1,5 @@
 /** The codec in small, against protobufjs on the same schema and against broken bytes. */
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import protobuf from "protobufjs";
 import * as live from "../../core/wire/messages_gen.ts";
@@ -12,6 +12,7 @@ import {
   uint32,
   uint64,
 } from "../../core/wire/protobuf.ts";
+import { copyOf, smallArray } from "../../core/wire/small_arrays.ts";
 import * as exchange from "../../core/wire/reconcile_gen.ts";
 import { oracle, reflected } from "./messages_oracle.ts";
 
@@ -256,7 +257,7 @@ Deno.test("protobuf reads a number of ten bytes and refuses one of eleven", () =
   const ten = [...Array.from({ length: 9 }, () => 0x80), 0x00];
   assertEquals(read(0x08, ...ten), BLANK);
   assertEquals(read(0x20, ...ten.slice(0, 9), 0x01), { ...BLANK, flag: true });
-  assertThrows(() => read(0x08, 0x80, ...ten), TypeError, "does not end");
+  assertThrows(() => read(0x08, 0x80, ...ten), TypeError, "a number is cut off");
 });
 
 Deno.test("protobuf writes messages of any size, one after another", () => {
@@ -267,10 +268,26 @@ Deno.test("protobuf writes messages of any size, one after another", () => {
   }
 });
 
-Deno.test("protobuf gives bytes of their own", () => {
-  const first = Sample.encode({ ...BLANK, text: "first" });
-  const kept = first.slice();
-  Sample.encode({ ...BLANK, text: "other" });
-  assertEquals(first, kept);
-  assertStrictEquals(first.buffer.byteLength, first.length);
+Deno.test("protobuf gives bytes that stay as they are", () => {
+  const texts = Array.from({ length: 300 }, (_, index) => `${index}`.repeat(index % 50));
+  const all = texts.map((text) => Sample.encode({ ...BLANK, text }));
+  const data = all.map((bytes) => Sample.decode(Sample.encode({ ...BLANK, data: bytes })).data);
+  for (const [index, text] of texts.entries()) {
+    for (const bytes of [all[index], data[index]]) {
+      assertEquals(Sample.decode(bytes as Uint8Array).text, text);
+    }
+  }
+});
+
+Deno.test("small arrays share blocks, and large ones do not", () => {
+  const block = smallArray(1_024).buffer;
+  assertEquals(block.byteLength, 1_024);
+  const arrays = [500, 524, 1].map(smallArray);
+  const [first, second, third] = arrays;
+  assertStrictEquals(second?.buffer, first?.buffer);
+  assertNotStrictEquals(third?.buffer, first?.buffer);
+  assertEquals(smallArray(1_025).buffer.byteLength, 1_025);
+  first?.fill(1);
+  assertEquals(second, new Uint8Array(524));
+  assertEquals(copyOf(Uint8Array.of(1, 2, 3)), Uint8Array.of(1, 2, 3));
 });

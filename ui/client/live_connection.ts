@@ -190,8 +190,7 @@ export class LiveConnection implements Connection {
       }
       envelope = decodeDown(new Uint8Array(data));
     } catch (error) {
-      if (!(error instanceof DriftlessError)) throw error;
-      this.#options.failed(error);
+      this.#options.failed(error as DriftlessError);
       return this.restart(BACKOFF_MS_MAX);
     }
     const { channel, message } = envelope;
