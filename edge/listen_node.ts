@@ -22,6 +22,7 @@ import { setImmediate } from "node:timers";
 import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { WebSocketServer as UntypedWebSocketServer } from "ws";
+import { dataFrame, FRAMED_BYTES_MAX } from "./data_frame.ts";
 import {
   answerRequest,
   asksForSocket,
@@ -44,6 +45,7 @@ import {
 
 /** The part of a `ws` connection that is used here; the package brings no types. */
 interface WsConnection {
+  readonly readyState: number;
   send(message: Uint8Array | string): void;
   close(code: number, reason: string): void;
   on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): void;
@@ -67,6 +69,9 @@ interface WsServerOptions {
   readonly maxPayload: number;
   readonly handleProtocols: (offered: Set<string>, incoming: IncomingMessage) => string | false;
 }
+
+/** The state of a connection that is neither closed nor about to be. */
+const OPEN = 1;
 
 const WebSocketServer: new (options: WsServerOptions) => WsServer = UntypedWebSocketServer;
 
@@ -226,11 +231,17 @@ class NodeListener implements Listener {
   }
 }
 
-/** One connection through `ws`, with everything sent in one turn of the event loop in one write. */
+/**
+ * One connection through `ws`. The first message of a turn of the event loop leaves at once, the others
+ * of that turn in one write.
+ *
+ * `ws` writes a header and a message apart, which takes a queue and a call for two buffers; a small
+ * message in one buffer makes a bare round trip on Deno a seventh shorter, so those are framed here.
+ */
 class NodeWire implements Wire {
   readonly #connection: WsConnection;
   readonly #tcp: TcpSocket;
-  #held = false;
+  #isHeld = false;
 
   constructor(connection: WsConnection, tcp: TcpSocket) {
     this.#connection = connection;
@@ -241,17 +252,17 @@ class NodeWire implements Wire {
     return this.#tcp.writableLength;
   }
 
-  send(message: Uint8Array | string): void {
-    if (!this.#held) {
-      this.#held = true;
-      this.#tcp.cork();
-      process.nextTick(this.#release);
-    }
-    this.#connection.send(message);
+  send(message: Uint8Array): void {
+    // After a close frame, of either side, nothing may follow.
+    if (this.#connection.readyState !== OPEN) return;
+    if (message.length > FRAMED_BYTES_MAX) this.#connection.send(message);
+    else this.#tcp.write(dataFrame(message));
+    this.#holdOthers();
   }
 
   sendText(text: string): void {
-    this.send(text);
+    this.#connection.send(text);
+    this.#holdOthers();
   }
 
   close(code: number, reason: string): void {
@@ -263,8 +274,15 @@ class NodeWire implements Wire {
     this.#tcp.resetAndDestroy();
   }
 
+  #holdOthers(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#tcp.cork();
+    process.nextTick(this.#release);
+  }
+
   readonly #release = (): void => {
-    this.#held = false;
+    this.#isHeld = false;
     this.#tcp.uncork();
   };
 }

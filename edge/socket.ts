@@ -52,7 +52,8 @@ export interface Socket {
   readonly bufferedBytes: number;
   /**
    * Sends one binary message. The bytes must not change afterwards: they are not always copied.
-   * What is sent within one turn of the event loop leaves in one write.
+   * What is sent within one turn of the event loop leaves in one write, but for the first message, which
+   * may leave at once.
    */
   send(bytes: Uint8Array): void;
   /** Sends one text message, for who speaks text at all; as `send` otherwise. */

@@ -1,6 +1,8 @@
 /** How a WebSocket behaves on every listener: messages, limits, refusals and ends. */
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
+import { nextTick } from "node:process";
+import { FRAMED_BYTES_MAX } from "../../edge/data_frame.ts";
 import {
   type Socket,
   SOCKET_BUFFER_BYTES_MAX,
@@ -22,8 +24,14 @@ const { continuation, text, binary, close, ping, pong } = OPCODE;
 const NON_READERS = 20;
 const BLOCK = new Uint8Array(64 * 1024);
 
+/** Around everything that decides how a message is framed. */
+const LENGTHS: readonly number[] = [
+  ...[0, 1, 125, 126, 127, FRAMED_BYTES_MAX - 1, FRAMED_BYTES_MAX, FRAMED_BYTES_MAX + 1],
+  ...[SOCKET_MESSAGE_BYTES_MAX - 1, SOCKET_MESSAGE_BYTES_MAX],
+];
+
 export const SOCKET_CASES: readonly ListenerCase[] = [
-  ...[SOCKET_MESSAGE_BYTES_MAX - 1, SOCKET_MESSAGE_BYTES_MAX, 0, 1, 125, 126].map((length) => ({
+  ...LENGTHS.map((length) => ({
     name: `a message of ${length} bytes arrives and returns unchanged`,
     run: (listen) =>
       withHost(listen, {}, async (host) => {
@@ -295,6 +303,23 @@ export const SOCKET_CASES: readonly ListenerCase[] = [
         await inTime(peer.gone, "the connection to end");
         await eventually(() => first(host).closes.length === 1, "the end of the socket");
         assert.deepEqual(first(host).closes, [4001]);
+      }),
+  },
+  {
+    name: "nothing follows the close frame that answers a peer's",
+    run: (listen) =>
+      withHost(listen, {
+        message: ({ socket }) => {
+          nextTick(() => socket.send(bytesOf("late")));
+          socket.send(bytesOf("in time"));
+        },
+      }, async (host) => {
+        const peer = await RawPeer.open(host.port);
+        const goodbye = frame(close, Uint8Array.of(0x03, 0xe8));
+        peer.write(Uint8Array.of(...frame(binary, bytesOf("go")), ...goodbye));
+        assert.deepEqual((await peer.frame()).payload, bytesOf("in time"));
+        assert.equal(await peer.closeCode(), 1000);
+        assert.equal(await peer.rest(), "");
       }),
   },
 ];
