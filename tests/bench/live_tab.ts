@@ -43,10 +43,17 @@ export function quantile(values: readonly number[], part: number): number {
   return values.toSorted((a, b) => a - b)[at] ?? NaN;
 }
 
+/** What a frame of the server says to an island. */
+export function messageIn(frame: ArrayBuffer): FromServer | undefined {
+  return arrivalOf(new Uint8Array(frame)).message;
+}
+
 /** One socket. */
 export class BenchTab {
   /** Called for each message but the first. */
   onMessage: (message: FromServer | undefined) => void = () => {};
+  /** Called with the bytes of each, in place of {@linkcode onMessage}: who counts time reads them later. */
+  onFrame: (frame: ArrayBuffer) => void = (frame) => this.onMessage(messageIn(frame));
   readonly #socket: WebSocket;
 
   private constructor(socket: WebSocket) {
@@ -76,7 +83,7 @@ export class BenchTab {
     await promise;
     clearTimeout(timer);
     socket.onclose = () => {};
-    socket.onmessage = ({ data }) => tab.onMessage(arrivalOf(new Uint8Array(data)).message);
+    socket.onmessage = ({ data }) => tab.onFrame(data);
     return tab;
   }
 
