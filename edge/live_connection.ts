@@ -11,6 +11,7 @@ import type { MutationResult, SyncServer } from "../core/server.ts";
 import { CHANNELS_MAX, LiveSession } from "../core/session.ts";
 import type { SessionOutput, Settle } from "../core/session_ports.ts";
 import { decodeUp, encodeDown } from "../core/wire/messages.ts";
+import { shortUiBody } from "../core/wire/ui_envelope.ts";
 import { Acks } from "./acks.ts";
 import type { Committer, Decided } from "./committer.ts";
 import type { Identity } from "./identity.ts";
@@ -212,6 +213,8 @@ export class LiveConnection implements SocketHandlers, SessionOutput, UiSocket, 
 
   #receive(bytes: Uint8Array): void {
     try {
+      const body = shortUiBody(bytes);
+      if (body !== undefined) return this.ui(body);
       const { channel, message } = decodeUp(bytes);
       if (message.kind === "ui") return this.ui(message.body);
       if (message.kind === "ping") {

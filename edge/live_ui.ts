@@ -13,8 +13,8 @@ import { checkMutation, DEFAULT_SCOPE } from "../core/mutation.ts";
 import { type Random, randomId } from "../core/ports.ts";
 import type { SyncServer } from "../core/server.ts";
 import { type AnyStore, isSuspending } from "../core/suspend.ts";
-import { encodeDown } from "../core/wire/messages.ts";
 import { NO_BYTES } from "../core/wire/protobuf.ts";
+import { uiEnvelope } from "../core/wire/ui_envelope.ts";
 import { LiveHost } from "../ui/live_host.ts";
 import type { ElsewhereRows, LiveSync } from "../ui/live_collections.ts";
 import type { LiveRecords } from "../ui/live_loads.ts";
@@ -189,7 +189,7 @@ export class LiveUi {
 
   #envelope(body: Uint8Array): Uint8Array {
     if (body === this.#told) return this.#toldBytes;
-    const bytes = encodeDown(0, { kind: "ui", body });
+    const bytes = uiEnvelope(body);
     this.#told = body;
     this.#toldBytes = bytes;
     return bytes;

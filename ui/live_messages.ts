@@ -2,7 +2,6 @@
 import { DriftlessError } from "../core/errors.ts";
 import { type Json, parseJson } from "../core/json.ts";
 import { NAME_UNITS_MAX } from "../core/limits.ts";
-import { NO_BYTES } from "../core/wire/protobuf.ts";
 import { BrowserMessage, ServerMessage } from "../core/wire/ui_gen.ts";
 import { UI_MESSAGE_BYTES_MAX, URL_UNITS_MAX } from "./live_limits.ts";
 
@@ -111,28 +110,8 @@ export function parseUiData(text: string): Json {
 
 /** The bytes of a message to a browser: what is not given is absent. */
 export function writeUiMessage(message: Partial<ServerMessage>): Uint8Array {
-  return ServerMessage.encode({ ...NOTHING, ...message });
+  return ServerMessage.encode(message);
 }
-
-const NOTHING: ServerMessage = {
-  kind: SERVER_PATCH,
-  target: 0,
-  seq: 0,
-  ops: NO_BYTES,
-  texts: [],
-  ack: 0,
-  table: "",
-  session: "",
-  html: "",
-  call: 0,
-  name: "",
-  args: "",
-  code: "",
-  error: "",
-  numbers: NO_BYTES,
-  part: NO_BYTES,
-  more: false,
-};
 
 function requestOf(message: BrowserMessage): UiRequest {
   const { kind, target, instance, slot, url } = message;

@@ -141,6 +141,7 @@ export class LiveRunner {
     }
     if (this.#dirty.size > 0) this.#options.wake(0);
     if (caller !== null) this.deliver(caller);
+    if (this.#afterwards.length === 0) return;
     const afterwards = this.#afterwards;
     this.#afterwards = [];
     for (const say of afterwards) say();

@@ -126,6 +126,7 @@ export class LiveView {
     this.#correct();
     const entries = instance.after(this.#seq);
     if (entries === null) return this.#init();
+    if (entries.length === 0 && !this.#isAsked && this.#typed === undefined) return;
     const isPlain = entries.length === 1 && this.#typed === undefined;
     const newest = isPlain ? NO_PLACES : placesOf(entries);
     entries.forEach((entry, index) => {

@@ -20,7 +20,8 @@ export interface Kind<T> {
 
 /** The kind of a message, which can also stand alone. */
 export interface MessageKind<M> extends Kind<M> {
-  encode(value: M): Uint8Array<ArrayBuffer>;
+  /** A field that is not given is absent. */
+  encode(value: Partial<M>): Uint8Array<ArrayBuffer>;
   /** @throws {TypeError} if the bytes are not such a message */
   decode(bytes: Uint8Array): M;
 }
@@ -137,8 +138,12 @@ export function message<M extends object>(
     for (let index = rows.length; --index >= 0;) {
       const row = rows[index] as Row;
       const value = values[row.name];
+      if (value === undefined) continue;
       if (row.isList) writeList(writer, row, value as readonly unknown[]);
-      else if (!isAbsent(row.kind, value)) writeOne(writer, row, value);
+      // Bytes are absent when there are none, whichever array says so.
+      else if (value !== row.kind.absent && (value as Uint8Array).byteLength !== 0) {
+        writeOne(writer, row, value);
+      }
     }
   }
 
@@ -186,11 +191,6 @@ function unsigned(max: number): Kind<number> {
     write: writeVarint,
     read: (reader) => readVarint(reader, max),
   };
-}
-
-/** Bytes are absent when there are none, whichever array says so. */
-function isAbsent({ absent }: Kind<unknown>, value: unknown = absent): boolean {
-  return value === absent || (value as { readonly length?: number }).length === 0;
 }
 
 function writeOne(writer: Writer, { kind, tag }: Row, value: unknown): void {
