@@ -4,7 +4,7 @@
  * A part leaves when the socket has room, as any message that can wait. Nothing passes it: what is said
  * meanwhile follows the last one, and a tab is not ready for news before that.
  */
-import { writeUiMessage } from "../ui/live_messages.ts";
+import { ServerMessage } from "../core/wire/ui_gen.ts";
 
 /** Bytes of one part. */
 export const UI_PART_BYTES_MAX = 128 * 1024;
@@ -66,6 +66,6 @@ function partsOf(body: Uint8Array): Uint8Array[] {
   const count = Math.ceil(body.length / UI_PART_BYTES_MAX);
   return Array.from({ length: count }, (_, index) => {
     const part = body.subarray(index * UI_PART_BYTES_MAX, (index + 1) * UI_PART_BYTES_MAX);
-    return writeUiMessage({ part, more: index < count - 1 });
+    return ServerMessage.encode({ part, more: index < count - 1 });
   });
 }

@@ -12,12 +12,13 @@ import type { Change } from "../core/change.ts";
 import { DriftlessError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import { DEFAULT_SCOPE } from "../core/mutation.ts";
+import { ServerMessage } from "../core/wire/ui_gen.ts";
 import { LiveCalls } from "./live_calls.ts";
 import { LiveCollections, type LiveSync, type WantedCollections } from "./live_collections.ts";
 import { EventContext } from "./live_context.ts";
 import { type Holder, Holders } from "./live_holder.ts";
 import { hosted, type HostedIsland, LiveInstance } from "./live_instance.ts";
-import { SERVER_JSCALL, type UiRequest, writeUiMessage } from "./live_messages.ts";
+import { SERVER_JSCALL, type UiRequest } from "./live_messages.ts";
 import type { LiveHostOptions, PageIsland, PageRequest, UiConnection } from "./live_ports.ts";
 import { LiveRunner } from "./live_runner.ts";
 import { forbidden, LiveUiSession } from "./live_session.ts";
@@ -258,7 +259,7 @@ export class LiveHost {
   #call(view: LiveView, call: number, name: string, args: readonly Json[]): void {
     const { session, target } = view;
     const message = { kind: SERVER_JSCALL, target, call, name, args: JSON.stringify(args) };
-    this.runner.say(view, () => session.send(writeUiMessage(message)));
+    this.runner.say(view, () => session.send(ServerMessage.encode(message)));
   }
 
   /** The holder of a page, by what the page resumes with. */

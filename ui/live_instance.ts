@@ -4,12 +4,12 @@
  */
 import type { Principal } from "../core/app.ts";
 import { type Random, randomId } from "../core/ports.ts";
+import { ServerMessage } from "../core/wire/ui_gen.ts";
 import { bindLive, type Island, isShared, type LiveContext } from "./island.ts";
 import { IslandInstance, type IslandSnapshot } from "./island_instance.ts";
 import type { Holder, SavedIsland } from "./live_holder.ts";
 import { BACKLOG_BYTES_MAX, FRAMES_UNSENT_MAX } from "./live_limits.ts";
 import { ListWindow, Stream } from "./live_lists.ts";
-import { writeUiMessage } from "./live_messages.ts";
 import type { CompiledIsland } from "./live_ports.ts";
 import { restoreState, savedState, type StateClasses, type StateOptions } from "./live_state.ts";
 import type { LiveView } from "./live_view.ts";
@@ -237,7 +237,7 @@ export class LiveInstance {
     values: readonly BoundValue[],
   ): Uint8Array {
     const { ops, texts } = withValues(entry?.patch ?? NO_PATCH, values);
-    return writeUiMessage({ target, seq: entry?.seq ?? this.seq, ops, texts, ack });
+    return ServerMessage.encode({ target, seq: entry?.seq ?? this.seq, ops, texts, ack });
   }
 
   /** The state for the storage. */

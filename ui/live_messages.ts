@@ -1,8 +1,8 @@
-/** What browsers say to islands, read and checked; what islands say, written. */
+/** What browsers say to islands, read and checked. */
 import { DriftlessError } from "../core/errors.ts";
 import { type Json, parseJson } from "../core/json.ts";
 import { NAME_UNITS_MAX } from "../core/limits.ts";
-import { BrowserMessage, ServerMessage } from "../core/wire/ui_gen.ts";
+import { BrowserMessage } from "../core/wire/ui_gen.ts";
 import { UI_MESSAGE_BYTES_MAX, URL_UNITS_MAX } from "./live_limits.ts";
 
 /** The kinds of a `ServerMessage`. */
@@ -106,11 +106,6 @@ export function parseUiData(text: string): Json {
   const data = parseJson(text);
   checkKeys(data);
   return data;
-}
-
-/** The bytes of a message to a browser: what is not given is absent. */
-export function writeUiMessage(message: Partial<ServerMessage>): Uint8Array {
-  return ServerMessage.encode(message);
 }
 
 function requestOf(message: BrowserMessage): UiRequest {

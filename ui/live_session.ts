@@ -9,6 +9,7 @@
 import type { Principal } from "../core/app.ts";
 import { DriftlessError, type ErrorCode } from "../core/errors.ts";
 import { isJsonObject, type Json, parseJson } from "../core/json.ts";
+import { ServerMessage } from "../core/wire/ui_gen.ts";
 import type { LiveCalls } from "./live_calls.ts";
 import type { LiveHost } from "./live_host.ts";
 import {
@@ -20,7 +21,7 @@ import {
   NONSENSE_MAX,
   TARGETS_MAX,
 } from "./live_limits.ts";
-import { decodeUiMessage, type UiRequest, uiRequest, writeUiMessage } from "./live_messages.ts";
+import { decodeUiMessage, type UiRequest, uiRequest } from "./live_messages.ts";
 import type { UiConnection } from "./live_ports.ts";
 import type { LiveView } from "./live_view.ts";
 import type { Slot } from "./program.ts";
@@ -155,7 +156,7 @@ export class LiveUiSession {
   fail(target: number, { code, message: error }: DriftlessError, call = 0): void {
     const view = this.views.get(target);
     const ack = (call > 0 ? view?.ack : view?.answer()) ?? 0;
-    this.send(writeUiMessage({ target, code, error, ack, call }));
+    this.send(ServerMessage.encode({ target, code, error, ack, call }));
   }
 
   #guarded(target: number, call: number, work: () => void): void {

@@ -4,10 +4,11 @@
  * Nothing is queued for a tab: it has a number, and patches above that are news to it. A tab that reads
  * slowly is told all of them at once when it is ready, or gets a snapshot when they are too many.
  */
+import { ServerMessage } from "../core/wire/ui_gen.ts";
 import { ACKS_MAX, TYPED_MAX } from "./live_limits.ts";
 import type { Holder } from "./live_holder.ts";
 import { type LiveInstance, type LogEntry, NO_PATCH } from "./live_instance.ts";
-import { SERVER_INIT, writeUiMessage } from "./live_messages.ts";
+import { SERVER_INIT } from "./live_messages.ts";
 import type { LiveUiSession } from "./live_session.ts";
 import type { BoundValue } from "./patch_writer.ts";
 
@@ -108,14 +109,14 @@ export class LiveView {
   /** What tells a script of the page the result of its call, as JSON; empty for none. */
   answerTo(call: number, args: string): () => void {
     const { target } = this;
-    return () => this.session.send(writeUiMessage({ target, call, args, ack: this.ack }));
+    return () => this.session.send(ServerMessage.encode({ target, call, args, ack: this.ack }));
   }
 
   /** The page's own markup is right, as of this patch. */
   adopted(seq: number): void {
     this.#seq = seq;
     const { target, ack } = this;
-    this.session.send(writeUiMessage({ kind: SERVER_INIT, target, seq, ack }));
+    this.session.send(ServerMessage.encode({ kind: SERVER_INIT, target, seq, ack }));
   }
 
   /** Tells the tab what it does not know, now or when it is ready. */
@@ -151,7 +152,7 @@ export class LiveView {
     const { target } = this;
     const { seq } = this.instance;
     const { ops, texts } = this.instance.snapshot();
-    if (ops.length > 0) this.session.send(writeUiMessage({ target, seq, ops, texts }));
+    if (ops.length > 0) this.session.send(ServerMessage.encode({ target, seq, ops, texts }));
   }
 
   get #ackKey(): string {
@@ -174,7 +175,7 @@ export class LiveView {
     const table = hash === this.table ? "" : hash;
     this.table = hash;
     const state = { target, seq, ack, html, numbers, ops, texts, table, session };
-    this.session.send(writeUiMessage({ kind: SERVER_INIT, ...state }));
+    this.session.send(ServerMessage.encode({ kind: SERVER_INIT, ...state }));
   }
 
   /**
