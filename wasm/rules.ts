@@ -142,8 +142,8 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 /**
  * Opens a module with rules. Bytes are limited and compiled at once. Where a platform takes compiled
- * modules only, it is limited when it is built, to the same memory: `driftless wasm-limit rules.wasm
- * -o limited.wasm --fuel --memory 16MiB`.
+ * modules only, it is limited when it is built, to the same: `driftless wasm-limit rules.wasm
+ * -o limited.wasm --fuel --memory 16MiB --deterministic`.
  *
  * @example
  * ```ts

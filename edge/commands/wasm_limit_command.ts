@@ -19,15 +19,17 @@ export const wasmLimitCommand: Command = {
 Writes the module FILE anew, so that its memory cannot grow beyond --memory, and, with --fuel, so that
 it counts the instructions it runs and stops when its mount's limit is reached. A server on Deno or Bun
 does that by itself, when a module is mounted. Workers compile no bytes: there a module that should have
-limits gets them before it is deployed. A limited module is known by its export driftless_fuel.`,
+limits gets them before it is deployed. A limited module is known by its export driftless_fuel. A module
+with rules is also to come to the same results everywhere: give --deterministic, as servers do.`,
   options: {
     out: { value: "FILE", help: "the file to write; also -o FILE" },
     memory: { value: "SIZE", help: "the most memory, as 16MiB", initial: "64MiB" },
     fuel: { help: "count instructions" },
+    deterministic: { help: "refuse what gives other results elsewhere, for rules; with --fuel" },
   },
   examples: [
     "driftless wasm-limit handler.wasm --out handler.limited.wasm --fuel",
-    "driftless wasm-limit handler.wasm -o small.wasm --memory 16MiB --fuel",
+    "driftless wasm-limit rules.wasm -o small.wasm --memory 16MiB --fuel --deterministic",
   ],
   run: async ({ operands: [file], values }) => {
     if (file === undefined) throw new UsageError("Cannot limit a module: name the file");
@@ -35,8 +37,12 @@ limits gets them before it is deployed. A limited module is known by its export 
     if (out === undefined) throw new UsageError("Cannot limit a module: give --out FILE");
     const memoryPages = pagesOf(values.text("memory"));
     const fuel = values.has("fuel") ? { fuel: BigInt(WASM_FUEL_MAX) } : {};
+    const isDeterministic = values.has("deterministic");
+    if (isDeterministic && !values.has("fuel")) {
+      throw new UsageError("Cannot look at the instructions: give --fuel with --deterministic");
+    }
     const bytes = new Uint8Array(await readFile(file));
-    const limited = withLimits(bytes, { memoryPages, ...fuel });
+    const limited = withLimits(bytes, { memoryPages, ...fuel, isDeterministic });
     if (!WebAssembly.validate(bytes)) {
       throw new TypeError(`Cannot limit "${file}": the module in it is not valid`);
     }

@@ -244,6 +244,7 @@ Deno.test("offline nothing is sent, and what waited goes out in order afterwards
   const { length } = server.requests;
   for (let i = 1; i <= 5; i++) await device.add();
   await assertRejects(() => device.client.sync(), DriftlessError, "offline");
+  await until(() => server.socketCount === 0);
   await pause(SETTLE_MS);
   assertEquals([server.requests.length, server.socketCount], [length, 0]);
   assertEquals([device.value(), device.client.pending.length], [5, 5]);

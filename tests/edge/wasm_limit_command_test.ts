@@ -8,7 +8,10 @@ import { inFolder, runProgram } from "./program.ts";
 const MODULE = `(module (memory (export "memory") 2)
   (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))`;
 
-const FILES = { "in.wasm": watModule(MODULE) };
+const RELAXED = `(module (memory 1) (func (param v128)
+  (drop (f64x2.relaxed_madd (local.get 0) (local.get 0) (local.get 0)))))`;
+
+const FILES = { "in.wasm": watModule(MODULE), "relaxed.wasm": watModule(RELAXED) };
 
 async function limitedModule(folder: string, name: string) {
   const module = new WebAssembly.Module(await Deno.readFile(join(folder, name)));
@@ -27,7 +30,20 @@ Deno.test("wasm-limit writes a module with a limit of memory, and with a counter
       const { isCounting, grow } = await limitedModule(folder, "out.wasm");
       assertEquals([isCounting, grow(3), grow(2), grow(1)], [isExpected, -1, 2, -1]);
     }
-    assertEquals([...Deno.readDirSync(folder)].length, 2);
+    assertEquals([...Deno.readDirSync(folder)].length, 3);
+  }));
+
+Deno.test("wasm-limit refuses instructions whose results differ, when asked", () =>
+  inFolder(FILES, async (folder) => {
+    for (const [name, code] of [["in.wasm", 0], ["relaxed.wasm", 1]] as const) {
+      const args = ["wasm-limit", name, "-o", "out.wasm", "--fuel"];
+      assertEquals((await runProgram(args, { folder })).code, 0);
+      await Deno.remove(join(folder, "out.wasm"));
+      const result = await runProgram([...args, "--deterministic"], { folder });
+      assertEquals(result.code, code, name);
+      if (code === 0) await Deno.remove(join(folder, "out.wasm"));
+      else assertStringIncludes(result.stderr, "relaxed SIMD gives results that differ");
+    }
   }));
 
 Deno.test("wasm-limit takes the place of its own file, and limits once", () =>
@@ -61,6 +77,7 @@ Deno.test("wasm-limit refuses what it cannot use, and writes nothing", () =>
       ["wasm-limit bad.wasm -o x --fuel", 1, "Cannot "],
       ["wasm-limit none.wasm -o x", 1, "ENOENT"],
       ["wasm-limit in.wasm -o none/x", 1, "ENOENT"],
+      ["wasm-limit in.wasm -o x --deterministic", 2, "give --fuel with --deterministic"],
     ];
     const before = [...Deno.readDirSync(folder)].length;
     await Promise.all(cases.map(async ([line, status, reason]) => {
