@@ -175,8 +175,7 @@ export function message<M extends object>(
     encode(value) {
       scratch.length = 0;
       writeFields(scratch, value as Values);
-      const { bytes, length } = scratch;
-      return copyOf(bytes.subarray(bytes.length - length));
+      return copyOf(scratch.bytes.subarray(scratch.bytes.length - scratch.length));
     },
     decode(bytes) {
       return readFields({ bytes, at: 0, end: bytes.length }, { ...blank });
@@ -302,7 +301,7 @@ function skip(reader: Reader, tag: number): void {
   else if (wireType === LENGTH_DELIMITED) reader.at = endOfValue(reader);
   else if (wireType === FIXED_32) reader.at += 4;
   else if (wireType === FIXED_64) reader.at += 8;
-  else throw malformed("a field has an unknown type");
+  else throw malformed("a field has no known type");
   if (reader.at > reader.end) throw malformed("a value is cut off");
 }
 

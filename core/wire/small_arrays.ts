@@ -9,15 +9,17 @@
 /** What one block holds, in bytes; what is longer has a block of its own. */
 const BLOCK_BYTES = 1024;
 
-/** What is left of the newest block. */
-let free: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array();
+/** The newest block, and how much of it is given away. */
+let block: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array();
+let used = 0;
 
 /** An array of zeros of this length, in bytes. It may begin anywhere in its buffer. */
 export function smallArray(length: number): Uint8Array<ArrayBuffer> {
-  if (length > free.length) free = new Uint8Array(Math.max(length, BLOCK_BYTES));
-  const array = free.subarray(0, length);
-  free = free.subarray(length);
-  return array;
+  if (used + length > block.length) {
+    block = new Uint8Array(Math.max(length, BLOCK_BYTES));
+    used = 0;
+  }
+  return block.subarray(used, used += length);
 }
 
 /** A copy of some bytes; as {@linkcode smallArray}. */
