@@ -2,8 +2,8 @@
  * What waits to be sent to one peer: bounded in messages and bytes.
  *
  * A peer that does not keep up is cut, never waited for: it resumes from its cursor, and nobody else
- * notices. Nothing leaves within one turn of the event loop, so a burst alone makes no peer slow: one
- * that is over the bounds has a moment to get below them.
+ * notices. Within one turn of the event loop one message leaves at the most, so a burst alone makes no
+ * peer slow: one that is over the bounds has a moment to get below them.
  */
 import { type Socket, SOCKET_OUTBOX_BYTES_MAX } from "./socket.ts";
 

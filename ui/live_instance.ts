@@ -225,8 +225,11 @@ export class LiveInstance {
     }
     const key = `${target} ${ack} ${values.length === 0}`;
     const frames = entry.frames ??= new Map();
-    const frame = frames.get(key) ?? this.#written(entry, target, ack, values);
-    frames.set(key, frame);
+    let frame = frames.get(key);
+    if (frame === undefined) {
+      frame = this.#written(entry, target, ack, values);
+      frames.set(key, frame);
+    }
     return frame;
   }
 

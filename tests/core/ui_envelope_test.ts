@@ -4,17 +4,10 @@ import fc from "fast-check";
 import { decodeUp, encodeDown, encodeUp } from "../../core/wire/messages.ts";
 import { SHORT_BODY_BYTES_MAX, shortUiBody, uiEnvelope } from "../../core/wire/ui_envelope.ts";
 
+const LENGTHS = [0, 1, 2, 50, ...[-1, 0, 1, 2, 3].map((by) => SHORT_BODY_BYTES_MAX + by), 20_000];
+
 Deno.test("an envelope is what the codec writes, and read where it is short", () => {
-  for (
-    const length of [
-      0,
-      1,
-      2,
-      50,
-      ...[-1, 0, 1, 2, 3].map((by) => SHORT_BODY_BYTES_MAX + by),
-      20_000,
-    ]
-  ) {
+  for (const length of LENGTHS) {
     const body = new Uint8Array(length).map((_, index) => index);
     assertEquals(uiEnvelope(body), encodeDown(0, { kind: "ui", body }));
     const isShort = length > 0 && length <= SHORT_BODY_BYTES_MAX;
